@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The job: inputs, steps, output. One JSON document (docs/job.md), the same for the command line, the library and every
+ * place where a job can run. A plan is a checked, constant job, ready to run; a task is one input of it. */
+#ifndef SMALTI_JOB_H
+#define SMALTI_JOB_H
+
+#include <smalti/image.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A job being put together. Not for two threads at once. */
+typedef struct smalti_job smalti_job;
+
+/** An empty job. Owned: smalti_job_free. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_new(smalti_job **job, smalti_error *error);
+
+/**
+ * A job from JSON text; name stands in messages. Unknown keys, wrong types and values out of range are errors that name
+ * the key. *job is owned on success. Errors: INVALID_*, NOMEM.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_parse(const char *json, size_t size, const char *name,
+                                                            smalti_job **job, smalti_error *error);
+
+SMALTI_API void smalti_job_free(smalti_job *job); /**< NULL is fine */
+
+/** The job as JSON text. *json is owned on success: free(). */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_print(const smalti_job *job, char **json, smalti_error *error);
+
+/** Adds one input file as it is ("-": standard input). */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add(smalti_job *job, const char *path, smalti_error *error);
+
+/**
+ * Adds inputs by name: a file, a folder (its images; with recursive also those below, keeping the folders in output
+ * names) or a glob pattern ('*', '?', '[…]', and "**" for any folders). Sorted. Errors: IO (nothing there), INVALID (a
+ * folder or pattern without images).
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool recursive,
+                                                                   smalti_error *error);
+
+/** Adds an open file as input. The descriptor is borrowed until the run ends and read from its start by pread; a pipe
+ * is read to its end. name stands in messages and makes the output's name. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add_fd(smalti_job *job, int fd, const char *name,
+                                                                   smalti_error *error);
+
+/** How many inputs the job has. */
+SMALTI_API size_t smalti_job_input_count(const smalti_job *job);
+
+/** Adds a kernel step. params: "name=value,…" or NULL. The kernel is loaded and its parameters are checked by
+ * smalti_plan_new. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_kernel_add(smalti_job *job, const char *module,
+                                                                 const char *params, smalti_error *error);
+
+/**
+ * Sets one value by its place in the JSON document: "output.dir", "output.format", "output.quality", "limits.pixels", …
+ * The text is read as the key's type. Errors: INVALID_KEY, INVALID_TYPE, INVALID_RANGE.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_set(smalti_job *job, const char *key, const char *value,
+                                                          smalti_error *error);
+
+/** A way to stop a run from elsewhere. */
+typedef struct smalti_cancel smalti_cancel;
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_cancel_new(smalti_cancel **cancel, smalti_error *error);
+SMALTI_API void smalti_cancel_request(smalti_cancel *cancel); /**< from any thread, or a signal handler */
+SMALTI_API void smalti_cancel_free(smalti_cancel *cancel);    /**< NULL is fine */
+
+/** What a task, or a run, did. Sums over tasks unless said otherwise. */
+typedef struct smalti_stats {
+    size_t size;            /**< sizeof(smalti_stats) */
+    uint64_t tasks;         /**< tasks ended */
+    uint64_t done;          /**< … with a result */
+    uint64_t skipped;       /**< … because the output was there already */
+    uint64_t failed;        /**< … with an error, cancelled ones included */
+    uint64_t warnings;      /**< warnings given */
+    uint64_t pixels;        /**< pixels decoded */
+    uint64_t bytes_in;      /**< size of the inputs */
+    uint64_t bytes_out;     /**< size of the outputs */
+    uint64_t wall_ns;       /**< wall time; of a run: from its start to its end */
+    uint64_t cpu_ns;        /**< processor time of the threads that worked */
+    uint64_t read_ns;       /**< opening and reading inputs (a mapped file is read while decoding) */
+    uint64_t decode_ns;     /**< decoding */
+    uint64_t kernel_ns;     /**< kernels, their instances and their windows */
+    uint64_t encode_ns;     /**< encoding */
+    uint64_t write_ns;      /**< writing outputs and giving them their names */
+    uint64_t strips;        /**< calls of kernels */
+    uint64_t copied_rows;   /**< whole pixel rows copied from one place to another between decoder and encoder */
+    uint64_t copied_bytes;  /**< bytes of those */
+    uint64_t converted_bytes; /**< bytes written by a change of sample type, channels or orientation */
+    uint64_t halo_bytes;    /**< bytes copied to make halos (edges, and rows two strips share) */
+    uint64_t allocations;   /**< buffers taken from the system by lanes; buffers used again are not counted */
+    uint64_t peak_bytes;    /**< largest sum of admitted memory at one time (a run), or of the task */
+} smalti_stats;
+
+typedef enum smalti_event_kind {
+    SMALTI_EVENT_STARTED = 1, /**< a task begins */
+    SMALTI_EVENT_PROGRESS,    /**< rows of a task are done; at most ten times a second for each task */
+    SMALTI_EVENT_WARNING,     /**< something was odd, the task goes on: error->message */
+    SMALTI_EVENT_DONE,        /**< a task ended with a result */
+    SMALTI_EVENT_SKIPPED,     /**< the output is there already */
+    SMALTI_EVENT_FAILED       /**< a task ended with an error */
+} smalti_event_kind;
+
+/** What happens in a run. Everything in it is borrowed during the callback. */
+typedef struct smalti_event {
+    size_t size;               /**< sizeof(smalti_event) */
+    smalti_event_kind kind;
+    uint64_t task;             /**< index of the input in the job */
+    uint64_t task_count;
+    const char *input;         /**< name of the input */
+    const char *output;        /**< path of the output; NULL when there is none */
+    uint32_t rows_done, rows;  /**< PROGRESS */
+    const smalti_error *error; /**< WARNING and FAILED, else NULL */
+    const smalti_stats *stats; /**< DONE, SKIPPED and FAILED, else NULL: of this task */
+    const char *measures;      /**< DONE: what measure kernels found, a JSON object; NULL when there are none */
+} smalti_event;
+
+/** Receives events: one at a time, from any thread of the run. */
+typedef void (*smalti_event_fn)(void *user, const smalti_event *event);
+
+/** How to run. Zero in a field means its default. */
+typedef struct smalti_run_options {
+    size_t size;            /**< sizeof(smalti_run_options) */
+    uint32_t jobs;          /**< lanes: default one per processor */
+    uint64_t memory_bytes;  /**< memory budget of the process: default 1 GiB or half the machine's, the smaller */
+    uint32_t strip_rows;    /**< rows in a strip: default chosen from the image; any value gives the same bytes */
+    smalti_cancel *cancel;  /**< borrowed; NULL: cannot be cancelled */
+    smalti_event_fn event;  /**< NULL: none */
+    void *user;             /**< handed to event */
+} smalti_run_options;
+
+/** A checked, constant job with its kernels loaded; may run many times, in many threads at once. */
+typedef struct smalti_plan smalti_plan;
+
+/**
+ * Checks a job and loads its kernels. The job is copied. Errors: INVALID_* (job), INVALID_CONFLICT (two inputs make one
+ * output, or an output is an input), KERNEL_*.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_new(const smalti_job *job, smalti_plan **plan,
+                                                           smalti_error *error);
+SMALTI_API void smalti_plan_free(smalti_plan *plan); /**< NULL is fine */
+
+/** What the plan will do, for people (json false) or programs: for each input the stages, samples, halo, strips and
+ * memory. Reads the heads of the inputs. *text is owned on success: free(). */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_describe(const smalti_plan *plan,
+                                                                const smalti_run_options *options, bool json,
+                                                                char **text, smalti_error *error);
+
+/**
+ * Runs every task of the plan. A task that fails does not stop the others. *stats (may be NULL) is filled in either way.
+ * Returns OK when every task ended well, else the result of the first that failed (by index), with *error from it.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options *options,
+                                                           smalti_stats *stats, smalti_error *error);
+
+/**
+ * Runs the plan's steps on one encoded file in memory and gives the encoded output; the plan's inputs and output
+ * directory are not used. data is borrowed during the call; *out is owned on success: free(). Output format: the job's,
+ * or the input's.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_memory(const smalti_plan *plan,
+                                                                  const smalti_run_options *options, const void *data,
+                                                                  size_t size, const char *name, void **out,
+                                                                  size_t *out_size, smalti_stats *stats,
+                                                                  smalti_error *error);
+
+/** Runs the plan's steps on pixels. in is borrowed during the call; *out is owned on success: smalti_image_free. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_image(const smalti_plan *plan,
+                                                                 const smalti_run_options *options,
+                                                                 const smalti_image *in, smalti_image *out,
+                                                                 smalti_stats *stats, smalti_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

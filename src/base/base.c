@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Errors, time and log. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#define VERSION_TEXT_(a, b, c) #a "." #b "." #c
+#define VERSION_TEXT(a, b, c) VERSION_TEXT_(a, b, c)
+
+const char *smalti_version(void)
+{
+    return VERSION_TEXT(SMALTI_VERSION_MAJOR, SMALTI_VERSION_MINOR, SMALTI_VERSION_PATCH);
+}
+
+const char *smalti_result_name(smalti_result result)
+{
+    static const char *const names[] = {"ok",    "invalid", "format", "unsupported", "limit",
+                                        "nomem", "io",      "kernel", "peer",        "cancelled"};
+    size_t class = (size_t)smalti_result_class(result);
+    return class < SMALTI__COUNT(names) ? names[class] : "unknown";
+}
+
+static smalti_result fill(smalti_error *error, smalti_result code, int sys_errno, uint64_t offset, const char *format,
+                          va_list arguments)
+{
+    if (!error)
+        return code;
+    char message[sizeof error->message]; /* an argument may be the old message */
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    if (sys_errno && length >= 0 && (size_t)length < sizeof message)
+        snprintf(message + length, sizeof message - (size_t)length, ": %s", strerror(sys_errno));
+    error->code = code;
+    error->sys_errno = sys_errno;
+    error->offset = offset;
+    memcpy(error->message, message, sizeof message);
+    return code;
+}
+
+smalti_result smalti__fail(smalti_error *error, smalti_result code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, code, 0, SMALTI_NO_OFFSET, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+smalti_result smalti__fail_at(smalti_error *error, smalti_result code, uint64_t offset, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, code, 0, offset, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+smalti_result smalti__fail_errno(smalti_error *error, int sys_errno, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    smalti_result code = sys_errno == ENOMEM ? SMALTI_E_NOMEM : SMALTI_E_IO;
+    fill(error, code, sys_errno, SMALTI_NO_OFFSET, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes)
+{
+    return smalti__fail(error, SMALTI_E_NOMEM, "no memory for %zu bytes", bytes);
+}
+
+void smalti__error_prefix(smalti_error *error, const char *name)
+{
+    if (!error)
+        return;
+    char message[sizeof error->message];
+    snprintf(message, sizeof message, "%s: %.400s", name, error->message);
+    memcpy(error->message, message, sizeof message);
+}
+
+const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size)
+{
+    const unsigned char *in = text;
+    size_t used = 0;
+    for (size_t i = 0; i < size && used + 5 <= out_size; i++) {
+        if (in[i] < 0x20 || in[i] == 0x7f)
+            used += (size_t)snprintf(out + used, out_size - used, "\\x%02x", in[i]);
+        else
+            out[used++] = (char)in[i];
+    }
+    if (out_size)
+        out[used] = '\0';
+    return out;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t smalti__now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t smalti__thread_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static atomic_int log_level;
+
+void smalti_log_level_set(int level)
+{
+    atomic_store(&log_level, level);
+}
+
+void smalti__log(int level, const char *format, ...)
+{
+    if (level > atomic_load(&log_level))
+        return;
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "smalti: %s\n", line);
+}

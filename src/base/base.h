@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What every file inside uses: errors, checked sizes, cleanup, time, log. */
+#ifndef SMALTI_SRC_BASE_H
+#define SMALTI_SRC_BASE_H
+
+#include <smalti/base.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALTI__PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SMALTI__COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Fill in *error (unless NULL) and return code. The message has no full stop and no line break; input bytes that stand in
+ * it are escaped by the caller (smalti__printable). */
+smalti_result smalti__fail(smalti_error *error, smalti_result code, const char *format, ...) SMALTI__PRINTF(3, 4);
+smalti_result smalti__fail_at(smalti_error *error, smalti_result code, uint64_t offset, const char *format, ...)
+    SMALTI__PRINTF(4, 5);
+/* Code IO; ": <strerror>" is put behind the message. */
+smalti_result smalti__fail_errno(smalti_error *error, int sys_errno, const char *format, ...) SMALTI__PRINTF(3, 4);
+smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes);
+/* Puts "name: " before the message of an error. */
+void smalti__error_prefix(smalti_error *error, const char *name);
+
+/* Copies text into out with control bytes as \xNN; cut to fit; returns out. */
+const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size);
+
+#define SMALTI__TRY(expression)                   \
+    do {                                          \
+        smalti_result try_result_ = (expression); \
+        if (try_result_ < 0)                      \
+            return try_result_;                   \
+    } while (0)
+
+/* Checked arithmetic on sizes that come from input: false when the result does not fit. */
+static inline bool smalti__add(size_t a, size_t b, size_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+static inline bool smalti__mul(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+static inline size_t smalti__align(size_t value, size_t power_of_two)
+{
+    return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+static inline void smalti__free_pointer(void *pointer)
+{
+    free(*(void **)pointer);
+}
+#define SMALTI__CLEANUP_FREE __attribute__((cleanup(smalti__free_pointer)))
+#define SMALTI__CLEANUP(function) __attribute__((cleanup(function)))
+
+static inline uint32_t smalti__be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline uint32_t smalti__be16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+static inline void smalti__put_be32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
+}
+
+uint64_t smalti__now_ns(void); /* monotonic */
+uint64_t smalti__thread_cpu_ns(void); /* of the calling thread */
+
+/* Says something on standard error when the log level allows: 1 warning, 2 debugging. */
+void smalti__log(int level, const char *format, ...) SMALTI__PRINTF(2, 3);
+
+#endif

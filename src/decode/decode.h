@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Decoders: one file per format behind one vtable; rows are delivered in order into the caller's memory. */
+#ifndef SMALTI_SRC_DECODE_H
+#define SMALTI_SRC_DECODE_H
+
+#include <smalti/image.h>
+
+#include "source/source.h"
+
+/* A block of bytes from the file, or NULL/0. Owned by the struct it stands in (free()). */
+typedef struct smalti__blob {
+    uint8_t *data;
+    size_t size;
+} smalti__blob;
+
+/* Metadata that may go from input to output. */
+typedef struct smalti__metadata {
+    smalti__blob icc;  /* ICC profile, decompressed */
+    smalti__blob exif; /* TIFF structure, without "Exif\0\0" */
+    smalti__blob xmp;  /* packet, without its identifier */
+} smalti__metadata;
+
+void smalti__metadata_clear(smalti__metadata *metadata);
+
+typedef struct smalti__decode_options {
+    bool lenient;          /* keep what can be decoded of damaged data, and warn */
+    bool metadata;         /* fill in smalti__decoder.metadata.exif and .xmp too; icc is always wanted */
+    bool head_only; /* only info is wanted (also from behind the pixels, if that costs little): no read will follow */
+    uint64_t max_pixels; /* refuse larger images with LIMIT_PIXELS; 0: no limit */
+    size_t max_metadata; /* bytes of each metadata block; larger ones are dropped with a warning; 0: 16 MiB */
+    smalti__pool *pool; /* for working memory; may be NULL */
+    void (*warn)(void *user, const char *message); /* may be NULL; message without the file's name */
+    void *user;
+} smalti__decode_options;
+
+typedef struct smalti__decoder {
+    const struct smalti__decoder_ops *ops;
+    smalti__source *source; /* borrowed */
+    smalti__decode_options options;
+    smalti_info info;
+    smalti__metadata metadata;
+    size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
+    uint32_t row; /* next row that read delivers */
+} smalti__decoder;
+
+typedef struct smalti__decoder_ops {
+    /* Allocates working memory (at most work_bytes). */
+    smalti_result (*start)(smalti__decoder *decoder, smalti_error *error);
+    /* Decodes the next rows rows (never more than are left) to dst in info.channels × info.sample. May write up to the
+     * next 64-byte boundary behind a row, never beyond pitch. */
+    smalti_result (*read)(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error);
+    /* After the last row: checks what follows the pixels (checksums, end marker). */
+    smalti_result (*finish)(smalti__decoder *decoder, smalti_error *error);
+    void (*close)(smalti__decoder *decoder);
+} smalti__decoder_ops;
+
+typedef struct smalti__decoder_format {
+    const char *name; /* as in smalti_info.format */
+    const char *const *extensions; /* lower case, without dot, NULL-terminated */
+    bool (*probe)(const uint8_t *data, size_t size);
+    /* Parses the head of the file; fills in info, metadata and work_bytes. Little memory is taken. *decoder is owned on
+     * success. Error messages begin with the source's name (smalti__source_fail). */
+    smalti_result (*open)(smalti__source *source, const smalti__decode_options *options, smalti__decoder **decoder,
+                          smalti_error *error);
+} smalti__decoder_format;
+
+extern const smalti__decoder_format smalti__decoder_png;
+extern const smalti__decoder_format smalti__decoder_jpeg;
+
+/* The registry: NULL-terminated. */
+extern const smalti__decoder_format *const smalti__decoder_formats[];
+
+/* Probes and opens. FORMAT_UNKNOWN when no format fits, FORMAT_TRUNCATED for an empty input. */
+smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_options *options,
+                                   smalti__decoder **decoder, smalti_error *error);
+smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *error);
+smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows,
+                                   smalti_error *error);
+smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *error);
+void smalti__decoder_close(smalti__decoder *decoder); /* NULL is fine */
+
+/* EXIF: the orientation (1…8) in a TIFF structure, 1 when there is none or it is malformed; *value_offset (may be NULL)
+ * gets the offset of its two bytes, 0 for none. Never reads outside. */
+uint32_t smalti__exif_orientation(const uint8_t *tiff, size_t size, size_t *value_offset);
+/* Sets it to 1 in place. */
+void smalti__exif_orientation_reset(uint8_t *tiff, size_t size);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where bytes go. A file appears whole under its name, by smalti__sink_commit, or not at all. */
+#ifndef SMALTI_SRC_SINK_H
+#define SMALTI_SRC_SINK_H
+
+#include "base/memory.h"
+
+typedef struct smalti__sink {
+    uint64_t bytes; /* written so far */
+    uint64_t write_ns;
+    struct smalti__sink_state *state;
+} smalti__sink;
+
+/* A file at path; its folders are made. An existing file is replaced at commit when replace, else INVALID_CONFLICT at
+ * commit. path "-" is standard output. Error messages begin with the path. */
+smalti_result smalti__sink_open_file(smalti__sink *sink, const char *path, bool replace, smalti_error *error);
+/* A growing buffer, at most max_bytes (0: no limit). */
+smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, smalti_error *error);
+smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t size, smalti_error *error);
+/* Gives a file its name. The sink must still be closed. */
+smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error);
+/* The buffer of a memory sink: taken by the caller, free(). */
+void *smalti__sink_take(smalti__sink *sink, size_t *size);
+/* Discards what was not committed. Fine for a zeroed struct, and twice. */
+void smalti__sink_close(smalti__sink *sink);
+
+#endif

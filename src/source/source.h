@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where bytes come from. Decoders see one contiguous run of bytes: small files are read into a pooled buffer, large ones
+ * are mapped behind a guard that turns SIGBUS into an error, a pipe is read to its end. */
+#ifndef SMALTI_SRC_SOURCE_H
+#define SMALTI_SRC_SOURCE_H
+
+#include "base/memory.h"
+
+typedef struct smalti__source {
+    const char *name; /* stands in messages; borrowed */
+    const uint8_t *data;
+    size_t size;
+    uint64_t memory_bytes; /* memory it holds (a map counts nothing) */
+    struct smalti__source_state *state;
+} smalti__source;
+
+typedef struct smalti__source_options {
+    smalti__pool *pool;   /* for the buffer; may be NULL */
+    size_t map_threshold; /* map regular files of this size and more; 0: the default, 1 MiB; SIZE_MAX: never */
+    size_t max_bytes;     /* refuse larger inputs with LIMIT; 0: no limit */
+} smalti__source_options;
+
+/* path "-": standard input. The messages of all errors begin with the name. */
+smalti_result smalti__source_open(smalti__source *source, const char *path, const smalti__source_options *options,
+                                  smalti_error *error);
+/* fd is borrowed until the source is closed. */
+smalti_result smalti__source_open_fd(smalti__source *source, int fd, const char *name,
+                                     const smalti__source_options *options, smalti_error *error);
+/* data is borrowed until the source is closed. */
+void smalti__source_open_memory(smalti__source *source, const void *data, size_t size, const char *name);
+/* Size of a regular file without reading it, for admission; SIZE_MAX when it cannot be known (a pipe). */
+smalti_result smalti__source_measure(const char *path, int fd, size_t *size, smalti_error *error);
+/* IO_CHANGED when the file was truncated, overwritten or grown since it was opened. To be called after the last byte
+ * was used and before the result is committed. */
+smalti_result smalti__source_check(const smalti__source *source, smalti_error *error);
+/* Also fine for a zeroed struct. */
+void smalti__source_close(smalti__source *source);
+
+/* Fills in an error "name: message at byte offset". */
+smalti_result smalti__source_fail(const smalti__source *source, smalti_error *error, smalti_result code,
+                                  uint64_t offset, const char *format, ...) SMALTI__PRINTF(5, 6);
+
+#endif
