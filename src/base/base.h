@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALTI__PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SMALTI__PRINTF(format_index, first_index) __attribute__((__format__(__printf__, format_index, first_index)))
 #define SMALTI__COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Fill in *error (unless NULL) and return code. The message has no full stop and no line break; input bytes that stand in
