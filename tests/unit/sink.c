@@ -5,9 +5,14 @@
 #include "sink/sink.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static uint8_t pattern[1 << 20];
@@ -234,6 +239,66 @@ TEST("a process that is killed while it writes leaves nothing")
     close(ends[0]), close(ends[1]);
     CHECK_INT(answer, 'y');
     CHECK_INT(file_count(file_path("killed")), 0);
+}
+
+/* Makes this process one on a file system like NFS: no files without a name, no renameat2 with flags. */
+static bool become_old_file_system(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {SMALTI__COUNT(filter), filter};
+    return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0, or the number of the check that failed. */
+static int named_file_checks(void)
+{
+    smalti_error error;
+    smalti__sink sink;
+    const char *folder = file_path("named"), *path = file_path("named/file");
+    if (smalti__sink_open_file(&sink, path, false, &error))
+        return 1;
+    if (write_pattern(&sink, 100000, 0, &error) || file_count(folder) != 1 || !access(path, F_OK))
+        return 2; /* there is one file, hidden, with another name */
+    smalti__sink_close(&sink);
+    if (file_count(folder))
+        return 3;
+    static const int expected[] = {SMALTI_OK, SMALTI_E_INVALID_CONFLICT, SMALTI_OK};
+    for (int i = 0; i < 3; i++) {
+        if (smalti__sink_open_file(&sink, path, i == 2, &error) || write_pattern(&sink, 70000, 0, &error))
+            return 4;
+        int result = smalti__sink_commit(&sink, &error);
+        smalti__sink_close(&sink);
+        if (result != expected[i] || file_count(folder) != 1)
+            return 5 + i;
+    }
+    return 0;
+}
+
+TEST("where files must have a name they have a hidden one, and appear whole as well")
+{
+    CHECK(!mkdir(file_path("named"), 0777));
+    pattern_bytes();
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child)
+        _exit(become_old_file_system() ? named_file_checks() : 77);
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        TEST_SKIP("no seccomp filters here");
+    CHECK_INT(WEXITSTATUS(status), 0);
+    check_file(file_path("named/file"), 70000);
+    CHECK_INT(file_count(file_path("named")), 1);
 }
 
 TEST("a full device is an error that says so, at the write or at commit, and commit fails after it")
