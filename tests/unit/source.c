@@ -174,27 +174,52 @@ TEST("a pipe is read to its end, in pieces of any size, also when it does not bl
     }
 }
 
-TEST("a descriptor of a file gives the bytes from its position on, and stays where it is")
+TEST("a descriptor of a file gives all of it and stays where it is")
 {
     smalti_error error;
     const char *path = large_file("positioned");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0);
+    for (int mapped = 0; mapped < 2; mapped++) {
+        CHECK(lseek(fd, 77, SEEK_SET) == 77);
+        smalti__source source;
+        size_t size;
+        CHECK_OK(smalti__source_open_fd(&source, fd, path,
+                                        &(smalti__source_options){.map_threshold = mapped ? 0 : SIZE_MAX}, &error),
+                 error);
+        CHECK_INT(source.size, LARGE);
+        CHECK(!memcmp(source.data, large, LARGE));
+        smalti__source_close(&source);
+        CHECK(lseek(fd, 0, SEEK_CUR) == 77);
+        CHECK_OK(smalti__source_measure(NULL, fd, &size, &error), error);
+        CHECK_INT(size, LARGE);
+    }
+    close(fd);
+}
+
+TEST("standard input gives a file from where it is, also when nothing is left")
+{
     static const off_t positions[] = {0, 1, PAGE, LARGE - 1, LARGE, LARGE + 10};
+    const char *path = large_file("redirected");
+    int saved = dup(STDIN_FILENO), fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+    close(fd);
+    int good = 0;
     for (size_t i = 0; i < SMALTI__COUNT(positions); i++) {
         off_t at = positions[i];
         size_t expected = at < LARGE ? (size_t)(LARGE - at) : 0, size;
-        CHECK(lseek(fd, at, SEEK_SET) == at);
+        lseek(STDIN_FILENO, at, SEEK_SET);
         smalti__source source;
-        CHECK_OK(smalti__source_open_fd(&source, fd, "a file", NULL, &error), error);
-        CHECK_INT(source.size, expected);
-        CHECK(!memcmp(source.data, large + (expected ? at : 0), expected));
+        good += !smalti__source_measure("-", -1, &size, NULL) && size == expected &&
+                !smalti__source_open(&source, "-", NULL, NULL) && source.size == expected &&
+                !memcmp(source.data, large + (expected ? at : 0), expected);
         smalti__source_close(&source);
-        CHECK(lseek(fd, 0, SEEK_CUR) == at);
-        CHECK_OK(smalti__source_measure(NULL, fd, &size, &error), error);
-        CHECK_INT(size, expected);
     }
-    close(fd);
+    bool open_still = fcntl(STDIN_FILENO, F_GETFD) >= 0;
+    if (saved >= 0)
+        dup2(saved, STDIN_FILENO);
+    CHECK(open_still);
+    CHECK_INT(good, SMALTI__COUNT(positions));
 }
 
 TEST("memory is a source without a copy")
