@@ -7,7 +7,13 @@
 #include "decode/decode.h"
 #include "pixel/png_filter.h"
 
-enum { SMALTI__PNG_GRAY = 0, SMALTI__PNG_RGB = 2, SMALTI__PNG_PALETTE = 3, SMALTI__PNG_GRAY_ALPHA = 4, SMALTI__PNG_RGBA = 6 };
+enum {
+    SMALTI__PNG_GRAY = 0,
+    SMALTI__PNG_RGB = 2,
+    SMALTI__PNG_PALETTE = 3,
+    SMALTI__PNG_GRAY_ALPHA = 4,
+    SMALTI__PNG_RGBA = 6
+};
 
 #define SMALTI__PNG_TYPE(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
@@ -42,16 +48,17 @@ typedef struct smalti__png {
     uint32_t chunk_crc;            /* of its type and data so far */
     bool in_chunk, chunks_done, stream_done;
     bool cut;   /* no more rows can be had from damaged data (lenient) */
-    bool warned_filter, warned_index;
+    bool warned_filter, warned_index, warned_missing;
 
     /* Filtered rows: [begin, end) of the buffer is inflated and not yet used; what stands before begin is the row above. */
     uint8_t *buffer;
     size_t capacity, begin, end;
     uint64_t bytes_left; /* of the filtered image that are not yet inflated */
 
-    uint8_t *above; /* the row above the next one (delivered form) for a read's first row; zeros for an interlaced pass */
+    uint8_t
+        *above; /* the row above the next one (delivered form) for a read's first row; zeros for an interlaced pass */
     uint8_t *frame; /* interlaced: the whole image */
-    uint8_t *line;  /* interlaced: one row of a pass in delivered samples */
+    uint8_t *line; /* interlaced: one row of a pass in delivered samples */
     bool frame_done;
     const smalti__png_filters *filters;
 } smalti__png;

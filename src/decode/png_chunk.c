@@ -114,6 +114,11 @@ static smalti_result read_ihdr(smalti__png *png, const smalti__png_chunk *chunk,
     if (p[10] || p[11] || p[12] > 1)
         return smalti__source_fail(source, error, SMALTI_E_FORMAT, chunk->offset,
                                    "unknown compression, filter or interlace method");
+    uint64_t pixels = (uint64_t)info->width * info->height, most = png->base.options.max_pixels;
+    if (most && pixels > most)
+        return smalti__source_fail(source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
+                                   "%ux%u pixels, more than the limit of %llu", info->width, info->height,
+                                   (unsigned long long)most);
     return SMALTI_OK;
 }
 
@@ -179,8 +184,10 @@ static smalti_result read_chunk(smalti__png *png, const smalti__png_chunk *chunk
     default:
         if (chunk->type & 0x20000000) /* the case of the first letter: ancillary */
             return behind ? SMALTI_OK : smalti__png_metadata_chunk(png, chunk, error);
-        return smalti__png_damage(png, error, SMALTI_E_UNSUPPORTED, chunk->offset, "unknown critical chunk %s",
-                                  type_name(chunk->type, name));
+        if (!behind)
+            return smalti__source_fail(png->base.source, error, SMALTI_E_UNSUPPORTED, chunk->offset,
+                                       "unknown critical chunk %s", type_name(chunk->type, name));
+        break;
     }
     return smalti__png_damage(png, error, SMALTI_E_FORMAT, chunk->offset, "%s chunk out of place",
                               type_name(chunk->type, name));
@@ -214,17 +221,13 @@ smalti_result smalti__png_check_tail(smalti__png *png, smalti_error *error)
 {
     for (;;) {
         smalti__png_chunk chunk;
-        smalti_error broken = {0};
-        smalti_result result = smalti__png_chunk_at(png, png->offset, &chunk, &broken);
-        if (result < 0 && png->base.options.lenient) {
-            smalti__png_warn(png, "no IEND chunk");
+        bool lenient = png->base.options.lenient;
+        smalti_result result = smalti__png_chunk_at(png, png->offset, &chunk, lenient ? NULL : error);
+        if (result < 0 && lenient) {
+            smalti__png_warn(png, "the file does not end with an IEND chunk");
             return SMALTI_OK;
         }
-        if (result < 0) {
-            if (error)
-                *error = broken;
-            return result;
-        }
+        SMALTI__TRY(result);
         png->offset = smalti__png_chunk_end(&chunk);
         if (chunk.type == TYPE('I', 'E', 'N', 'D'))
             return smalti__png_chunk_check(png, &chunk, error);

@@ -13,8 +13,8 @@ static size_t limit_of(const smalti__png *png)
     return png->base.options.max_metadata ? png->base.options.max_metadata : (size_t)16 << 20;
 }
 
-static smalti_result copy_blob(smalti__png *png, const char *name, const uint8_t *data, size_t size,
-                               smalti__blob *blob, smalti_error *error)
+static smalti_result copy_blob(smalti__png *png, const char *name, const uint8_t *data, size_t size, smalti__blob *blob,
+                               smalti_error *error)
 {
     if (size > limit_of(png)) {
         smalti__png_warn(png, "%s of %zu bytes is dropped: the limit is %zu", name, size, limit_of(png));
@@ -58,8 +58,9 @@ static smalti_result inflate_blob(smalti__png *png, const char *name, const uint
         return SMALTI_OK;
     }
     free(out);
-    smalti__png_warn(png, outcome == LIBDEFLATE_INSUFFICIENT_SPACE ? "%s is dropped: larger than %zu bytes"
-                                                                   : "%s is dropped: bad compressed data",
+    smalti__png_warn(png,
+                     outcome == LIBDEFLATE_INSUFFICIENT_SPACE ? "%s is dropped: larger than %zu bytes"
+                                                              : "%s is dropped: bad compressed data",
                      name, limit);
     return SMALTI_OK;
 }

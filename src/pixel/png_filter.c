@@ -113,10 +113,15 @@ static void filter_c(uint32_t filter, uint8_t *dst, const uint8_t *src, const ui
 }
 
 static void score_c(uint64_t score[SMALTI__PNG_FILTER_COUNT], const uint8_t *src, const uint8_t *prev, size_t size,
-                    size_t bpp, bool swap)
+                    size_t bpp, bool swap, size_t stride)
 {
+    enum { BLOCK = SMALTI__PNG_SCORE_BLOCK };
     memset(score, 0, SMALTI__PNG_FILTER_COUNT * sizeof *score);
-    smalti__png_score_range(score, src, prev, 0, size, bpp, swap);
+    if (size < bpp + BLOCK)
+        smalti__png_score_range(score, src, prev, 0, size, bpp, swap);
+    else
+        for (size_t i = bpp; i + BLOCK <= size; i += BLOCK * stride)
+            smalti__png_score_range(score, src, prev, i, i + BLOCK, bpp, swap);
 }
 
 static const smalti__png_filters filters_c = {"c", smalti__png_unfilter_c, unfilter_paeth_pair_c, filter_c, score_c};

@@ -17,6 +17,8 @@ enum {
     SMALTI__PNG_FILTER_COUNT
 };
 
+enum { SMALTI__PNG_SCORE_BLOCK = 64 };
+
 /* prev is the row above (zeros above the first row), size the bytes of a row and a multiple of bpp, the bytes of a pixel
  * (1 for pixels smaller than that). Nothing behind size is written; dst and prev may not overlap. */
 typedef struct smalti__png_filters {
@@ -30,9 +32,10 @@ typedef struct smalti__png_filters {
     /* Applies a filter. swap: src and prev are little-endian 16-bit samples, dst gets big-endian ones. */
     void (*filter)(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size, size_t bpp,
                    bool swap);
-    /* The sum of absolute differences (bytes as signed) that each filter would leave. */
+    /* The sum of absolute differences (bytes as signed) that each filter would leave, over one of every stride blocks
+     * of SMALTI__PNG_SCORE_BLOCK bytes behind the first pixel; all bytes of rows that are shorter. */
     void (*score)(uint64_t score[SMALTI__PNG_FILTER_COUNT], const uint8_t *src, const uint8_t *prev, size_t size,
-                  size_t bpp, bool swap);
+                  size_t bpp, bool swap, size_t stride);
 } smalti__png_filters;
 
 enum { SMALTI__CPU_SSE4 = 1, SMALTI__CPU_AVX2 = 2 };

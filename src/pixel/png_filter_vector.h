@@ -33,31 +33,39 @@ VEC_TARGET static inline vec load(const uint8_t *p, bool swap)
 }
 
 VEC_TARGET static inline __attribute__((always_inline)) void
+filter_vector(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t bpp, bool swap)
+{
+    vec x = load(src, swap);
+    switch (filter) {
+    case SMALTI__PNG_SUB:
+        x = VEC_SUB(x, load(src - bpp, swap));
+        break;
+    case SMALTI__PNG_UP:
+        x = VEC_SUB(x, load(prev, swap));
+        break;
+    case SMALTI__PNG_AVERAGE:
+        x = VEC_SUB(x, average(load(src - bpp, swap), load(prev, swap)));
+        break;
+    case SMALTI__PNG_PAETH:
+        x = VEC_SUB(x, paeth(load(src - bpp, swap), load(prev, swap), load(prev - bpp, swap)));
+        break;
+    default:
+        break;
+    }
+    VEC_STORE(dst, x);
+}
+
+VEC_TARGET static inline __attribute__((always_inline)) void
 filter_loop(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size, size_t bpp, bool swap)
 {
-    size_t i = size < bpp ? size : bpp;
+    size_t i = size < bpp + sizeof(vec) ? size : bpp, last = size - sizeof(vec);
     smalti__png_filter_range(filter, dst, src, prev, 0, i, bpp, swap);
-    for (; i + sizeof(vec) <= size; i += sizeof(vec)) {
-        vec x = load(src + i, swap);
-        switch (filter) {
-        case SMALTI__PNG_SUB:
-            x = VEC_SUB(x, load(src + i - bpp, swap));
-            break;
-        case SMALTI__PNG_UP:
-            x = VEC_SUB(x, load(prev + i, swap));
-            break;
-        case SMALTI__PNG_AVERAGE:
-            x = VEC_SUB(x, average(load(src + i - bpp, swap), load(prev + i, swap)));
-            break;
-        case SMALTI__PNG_PAETH:
-            x = VEC_SUB(x, paeth(load(src + i - bpp, swap), load(prev + i, swap), load(prev + i - bpp, swap)));
-            break;
-        default:
-            break;
-        }
-        VEC_STORE(dst + i, x);
-    }
-    smalti__png_filter_range(filter, dst, src, prev, i, size, bpp, swap);
+    if (i == size)
+        return;
+    for (; i < last; i += sizeof(vec))
+        filter_vector(filter, dst + i, src + i, prev + i, bpp, swap);
+    /* the last vector lies against the row's end, over the one before */
+    filter_vector(filter, dst + last, src + last, prev + last, bpp, swap);
 }
 
 /* One loop for each filter: the switch stands outside of it once filter is a constant. */
@@ -89,25 +97,26 @@ VEC_TARGET static inline vec magnitude(vec sum, vec rest)
 }
 
 VEC_TARGET static void score_rows(uint64_t score[SMALTI__PNG_FILTER_COUNT], const uint8_t *src, const uint8_t *prev,
-                                  size_t size, size_t bpp, bool swap)
+                                  size_t size, size_t bpp, bool swap, size_t stride)
 {
+    enum { BLOCK = SMALTI__PNG_SCORE_BLOCK };
     vec sums[SMALTI__PNG_FILTER_COUNT];
     for (int filter = 0; filter < SMALTI__PNG_FILTER_COUNT; filter++) {
         sums[filter] = VEC_ZERO();
         score[filter] = 0;
     }
-    size_t i = size < bpp ? size : bpp;
-    smalti__png_score_range(score, src, prev, 0, i, bpp, swap);
-    for (; i + sizeof(vec) <= size; i += sizeof(vec)) {
-        vec x = load(src + i, swap), up = load(prev + i, swap);
-        vec left = load(src + i - bpp, swap), up_left = load(prev + i - bpp, swap);
-        sums[0] = magnitude(sums[0], x);
-        sums[1] = magnitude(sums[1], VEC_SUB(x, left));
-        sums[2] = magnitude(sums[2], VEC_SUB(x, up));
-        sums[3] = magnitude(sums[3], VEC_SUB(x, average(left, up)));
-        sums[4] = magnitude(sums[4], VEC_SUB(x, paeth(left, up, up_left)));
-    }
-    smalti__png_score_range(score, src, prev, i, size, bpp, swap);
+    if (size < bpp + BLOCK)
+        smalti__png_score_range(score, src, prev, 0, size, bpp, swap);
+    for (size_t block = bpp; block + BLOCK <= size; block += BLOCK * stride)
+        for (size_t i = block; i < block + BLOCK; i += sizeof(vec)) {
+            vec x = load(src + i, swap), up = load(prev + i, swap);
+            vec left = load(src + i - bpp, swap), up_left = load(prev + i - bpp, swap);
+            sums[0] = magnitude(sums[0], x);
+            sums[1] = magnitude(sums[1], VEC_SUB(x, left));
+            sums[2] = magnitude(sums[2], VEC_SUB(x, up));
+            sums[3] = magnitude(sums[3], VEC_SUB(x, average(left, up)));
+            sums[4] = magnitude(sums[4], VEC_SUB(x, paeth(left, up, up_left)));
+        }
     for (int filter = 0; filter < SMALTI__PNG_FILTER_COUNT; filter++) {
         uint64_t lanes[sizeof(vec) / 8];
         VEC_STORE((uint8_t *)lanes, sums[filter]);
