@@ -72,15 +72,6 @@ smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes)
     return smalti__fail(error, SMALTI_E_NOMEM, "no memory for %zu bytes", bytes);
 }
 
-void smalti__error_prefix(smalti_error *error, const char *name)
-{
-    if (!error)
-        return;
-    char message[sizeof error->message];
-    snprintf(message, sizeof message, "%s: %.400s", name, error->message);
-    memcpy(error->message, message, sizeof message);
-}
-
 const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size)
 {
     const unsigned char *in = text;
@@ -94,6 +85,29 @@ const char *smalti__printable(const void *text, size_t size, char *out, size_t o
     if (out_size)
         out[used] = '\0';
     return out;
+}
+
+const char *smalti__name_text(const char *name, char out[SMALTI__NAME_TEXT])
+{
+    enum { LONGEST = 150 }; /* leaves room for some escapes */
+    name = name ? name : "input";
+    size_t length = strlen(name);
+    size_t skipped = length > LONGEST ? length - LONGEST : 0;
+    while (skipped && ((unsigned char)name[skipped] & 0xc0) == 0x80) /* not from inside a UTF-8 character */
+        skipped++;
+    const char *mark = skipped ? "..." : "";
+    strcpy(out, mark);
+    smalti__printable(name + skipped, length - skipped, out + strlen(mark), SMALTI__NAME_TEXT - strlen(mark));
+    return out;
+}
+
+void smalti__error_prefix(smalti_error *error, const char *name)
+{
+    if (!error)
+        return;
+    char message[sizeof error->message], shown[SMALTI__NAME_TEXT];
+    snprintf(message, sizeof message, "%s: %.400s", smalti__name_text(name, shown), error->message);
+    memcpy(error->message, message, sizeof message);
 }
 
 static uint64_t clock_ns(clockid_t clock)

@@ -25,6 +25,11 @@ void smalti__error_prefix(smalti_error *error, const char *name);
 
 /* Copies text into out with control bytes as \xNN; cut to fit; returns out. */
 const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size);
+/* Sizes that make "name: message at byte offset" fit smalti_error.message: a name's text with its NUL, and the most of a
+ * message that is put behind it. */
+enum { SMALTI__NAME_TEXT = 192, SMALTI__MESSAGE_PART = 264 };
+/* A file's name for a message: printable, and of a long one only the end behind "..."; returns out. NULL is "input". */
+const char *smalti__name_text(const char *name, char out[SMALTI__NAME_TEXT]);
 
 #define SMALTI__TRY(expression)                   \
     do {                                          \

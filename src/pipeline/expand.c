@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From names to inputs: files, folders and patterns. */
+#include "pipeline/job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+#include "decode/decode.h"
+
+enum { DEPTH_MAX = 64 }; /* folders within folders: ends a loop of symbolic links */
+
+struct walk {
+    smalti_job *job;
+    size_t base;    /* where in a path the part begins that output names keep */
+    bool recursive;
+    smalti_error *error;
+};
+
+static bool is_image(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot == name)
+        return false;
+    for (size_t f = 0; smalti__decoder_formats[f]; f++)
+        for (const char *const *extension = smalti__decoder_formats[f]->extensions; *extension; extension++)
+            if (!strcasecmp(dot + 1, *extension))
+                return true;
+    return false;
+}
+
+static char *join(const char *dir, const char *name)
+{
+    char *path = NULL;
+    size_t size = strlen(dir);
+    const char *between = size && dir[size - 1] != '/' ? "/" : "";
+    return asprintf(&path, "%s%s%s", dir, between, name) < 0 ? NULL : path;
+}
+
+/* Sorted names in a folder, without those that begin with a dot. */
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static smalti_result read_folder(const struct walk *walk, const char *dir, struct dirent ***entries, int *count)
+{
+    *count = scandir(*dir ? dir : ".", entries, visible, by_bytes);
+    return *count < 0 ? smalti__fail_errno(walk->error, errno, "%s: cannot read the folder", dir) : SMALTI_OK;
+}
+
+static void free_entries(struct dirent **entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+}
+
+static smalti_result add(const struct walk *walk, const char *path)
+{
+    return smalti__job_input_append(walk->job, path, path + walk->base, -1, walk->error);
+}
+
+static smalti_result folder(const struct walk *walk, const char *dir, int depth)
+{
+    struct dirent **entries;
+    int count;
+    smalti_result result = SMALTI_OK;
+    if (depth > DEPTH_MAX)
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other", dir, DEPTH_MAX);
+    SMALTI__TRY(read_folder(walk, dir, &entries, &count));
+    for (int i = 0; i < count && result == SMALTI_OK; i++) {
+        SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
+        struct stat status;
+        if (!path)
+            result = smalti__fail_nomem(walk->error, strlen(dir));
+        else if (stat(path, &status) < 0)
+            continue; /* gone, or a link to nowhere */
+        else if (S_ISDIR(status.st_mode))
+            result = walk->recursive ? folder(walk, path, depth + 1) : SMALTI_OK;
+        else if (S_ISREG(status.st_mode) && is_image(path))
+            result = add(walk, path);
+    }
+    free_entries(entries, count);
+    return result;
+}
+
+/* Matches the folders and files below dir with pattern, component by component; "**" is any number of folders. */
+static smalti_result match(const struct walk *walk, const char *dir, const char *pattern, int depth)
+{
+    char part[256];
+    size_t length = strcspn(pattern, "/");
+    const char *rest = pattern + length + (pattern[length] == '/');
+    struct dirent **entries;
+    int count;
+    smalti_result result = SMALTI_OK;
+    if (length >= sizeof part || depth > DEPTH_MAX)
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%.200s: the pattern is too long or too deep", pattern);
+    memcpy(part, pattern, length);
+    part[length] = '\0';
+    bool any = !strcmp(part, "**");
+    if (any && *rest)
+        SMALTI__TRY(match(walk, dir, rest, depth + 1));
+    SMALTI__TRY(read_folder(walk, dir, &entries, &count));
+    for (int i = 0; i < count && result == SMALTI_OK; i++) {
+        SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
+        struct stat status;
+        if (!path)
+            result = smalti__fail_nomem(walk->error, strlen(dir));
+        else if ((!any && fnmatch(part, entries[i]->d_name, FNM_PERIOD)) || stat(path, &status) < 0)
+            continue;
+        else if (S_ISDIR(status.st_mode))
+            result = any || *rest ? match(walk, path, any ? pattern : rest, depth + 1) : SMALTI_OK;
+        else if (S_ISREG(status.st_mode) && !*rest && (!any || is_image(path)))
+            result = add(walk, path);
+    }
+    free_entries(entries, count);
+    return result;
+}
+
+static smalti_result expand_pattern(struct walk *walk, const char *name)
+{
+    size_t fixed = strcspn(name, "*?[");
+    while (fixed && name[fixed - 1] != '/')
+        fixed--;
+    SMALTI__CLEANUP_FREE char *dir = strndup(name, fixed);
+    if (!dir)
+        return smalti__fail_nomem(walk->error, fixed);
+    walk->base = fixed;
+    return match(walk, dir, name + fixed, 0);
+}
+
+static smalti_result expand_folder(struct walk *walk, const char *name)
+{
+    size_t size = strlen(name);
+    walk->base = size + (name[size - 1] != '/');
+    return folder(walk, name, 0);
+}
+
+smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool recursive, smalti_error *error)
+{
+    struct walk walk = {.job = job, .recursive = recursive, .error = error};
+    struct stat status;
+    size_t before = job->input_count;
+    if (!*name)
+        return smalti__fail(error, SMALTI_E_INVALID, "an input has an empty name");
+    bool there = stat(name, &status) == 0;
+    if (there && !S_ISDIR(status.st_mode))
+        return smalti_job_input_add(job, name, error);
+    if (!there && !strpbrk(name, "*?["))
+        return smalti__fail_errno(error, errno, "%s: cannot open", name);
+    SMALTI__TRY(there ? expand_folder(&walk, name) : expand_pattern(&walk, name));
+    if (job->input_count == before)
+        return smalti__fail(error, SMALTI_E_INVALID, there ? "%s: no images in the folder%s" : "%s: nothing matches%s",
+                            name, there && !recursive ? " (folders below it are read with -r)" : "");
+    return SMALTI_OK;
+}

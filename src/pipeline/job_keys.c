@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one table of the job's keys: it serves JSON, smalti_job_set and, through that, the command line. */
+#include "pipeline/job.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#define AT(field) offsetof(smalti__settings, field)
+
+const smalti__key smalti__keys[] = {
+    {"input", "lenient", SMALTI__KEY_BOOL, AT(lenient)},
+    {"input", "orient", SMALTI__KEY_BOOL, AT(orient)},
+    {"input", "recursive", SMALTI__KEY_BOOL, AT(recursive)},
+    {"output", "dir", SMALTI__KEY_TEXT, AT(dir)},
+    {"output", "file", SMALTI__KEY_TEXT, AT(file)},
+    {"output", "template", SMALTI__KEY_TEXT, AT(template_text)},
+    {"output", "format", SMALTI__KEY_TEXT, AT(format)},
+    {"output", "quality", SMALTI__KEY_NUMBER, AT(quality), 1, 100},
+    {"output", "subsampling", SMALTI__KEY_NUMBER, AT(subsampling), 420, 444, "420|422|444"},
+    {"output", "png_effort", SMALTI__KEY_NUMBER, AT(png_effort), 1, 9},
+    {"output", "overwrite", SMALTI__KEY_BOOL, AT(overwrite)},
+    {"output", "skip_existing", SMALTI__KEY_BOOL, AT(skip_existing)},
+    {"output", "metadata", SMALTI__KEY_CHOICE, AT(metadata), 0, 0, "icc|all|none"},
+    {"output", "background", SMALTI__KEY_COLOR, AT(background), 0, 0xffffff},
+    {"limits", "pixels", SMALTI__KEY_NUMBER, AT(pixels), 1, UINT64_MAX / 64},
+    {"limits", "metadata", SMALTI__KEY_NUMBER, AT(metadata_bytes), 0, 1u << 30},
+    {"limits", "kernel_ms", SMALTI__KEY_NUMBER, AT(kernel_ms), 1, 24ull * 3600 * 1000},
+    {"limits", "kernel_memory", SMALTI__KEY_NUMBER, AT(kernel_memory), 65536, 4ull << 30},
+    {"limits", "compile_ms", SMALTI__KEY_NUMBER, AT(compile_ms), 1, 24ull * 3600 * 1000},
+};
+const size_t smalti__key_count = SMALTI__COUNT(smalti__keys);
+
+void smalti__settings_default(smalti__settings *settings)
+{
+    *settings = (smalti__settings){
+        .orient = true,
+        .quality = 80,
+        .subsampling = 420,
+        .png_effort = 4,
+        .background = 0xffffff,
+        .pixels = 268402689, /* 16383²: as sharp and libvips refuse by default */
+        .metadata_bytes = 16u << 20,
+        .kernel_ms = 10000,
+        .kernel_memory = 256u << 20,
+        .compile_ms = 30000,
+    };
+}
+
+static void *place(const smalti__settings *settings, const smalti__key *key)
+{
+    return (uint8_t *)settings + key->offset;
+}
+
+void smalti__settings_clear(smalti__settings *settings)
+{
+    for (size_t i = 0; i < smalti__key_count; i++)
+        if (smalti__keys[i].type == SMALTI__KEY_TEXT) {
+            free(*(char **)place(settings, &smalti__keys[i]));
+            *(char **)place(settings, &smalti__keys[i]) = NULL;
+        }
+}
+
+const smalti__key *smalti__key_find(const char *section, size_t section_size, const char *name)
+{
+    for (size_t i = 0; i < smalti__key_count; i++) {
+        const smalti__key *key = &smalti__keys[i];
+        if (strlen(key->section) == section_size && !memcmp(key->section, section, section_size) &&
+            !strcmp(key->name, name))
+            return key;
+    }
+    return NULL;
+}
+
+/* Place of word in "a|b|c", or −1. */
+static int choice_index(const char *choices, const char *word)
+{
+    size_t size = strlen(word);
+    for (int index = 0; *choices; index++) {
+        size_t length = strcspn(choices, "|");
+        if (length == size && !memcmp(choices, word, size))
+            return index;
+        choices += length + (choices[length] == '|');
+    }
+    return -1;
+}
+
+static smalti_result set_number(uint64_t *value, const smalti__key *key, const char *text, smalti_error *error)
+{
+    char *end;
+    errno = 0;
+    uint64_t number = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end)
+        return smalti__fail(error, SMALTI_E_INVALID_TYPE, "%s.%s is a whole number, not \"%.64s\"", key->section,
+                            key->name, text);
+    if (key->choices && choice_index(key->choices, text) < 0)
+        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%s.%s is one of %s, not %.64s", key->section, key->name,
+                            key->choices, text);
+    if (errno || number < key->min || number > key->max)
+        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%s.%s is %llu to %llu, not %.64s", key->section, key->name,
+                            (unsigned long long)key->min, (unsigned long long)key->max, text);
+    *value = number;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__key_set(smalti__settings *settings, const smalti__key *key, const char *text, smalti_error *error)
+{
+    void *at = place(settings, key);
+    switch (key->type) {
+    case SMALTI__KEY_TEXT: {
+        char *copy = strdup(text);
+        if (!copy)
+            return smalti__fail_nomem(error, strlen(text) + 1);
+        free(*(char **)at);
+        *(char **)at = copy;
+        return SMALTI_OK;
+    }
+    case SMALTI__KEY_BOOL:
+        if (strcmp(text, "true") && strcmp(text, "false"))
+            return smalti__fail(error, SMALTI_E_INVALID_TYPE, "%s.%s is true or false, not \"%.64s\"", key->section,
+                                key->name, text);
+        *(bool *)at = *text == 't';
+        return SMALTI_OK;
+    case SMALTI__KEY_NUMBER:
+        return set_number(at, key, text, error);
+    case SMALTI__KEY_CHOICE: {
+        int index = choice_index(key->choices, text);
+        if (index < 0)
+            return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%s.%s is one of %s, not \"%.64s\"", key->section,
+                                key->name, key->choices, text);
+        *(uint64_t *)at = (uint64_t)index;
+        return SMALTI_OK;
+    }
+    case SMALTI__KEY_COLOR:
+        text += *text == '#';
+        if (strlen(text) != 6 || strspn(text, "0123456789abcdefABCDEF") != 6)
+            return smalti__fail(error, SMALTI_E_INVALID_TYPE, "%s.%s is a colour RRGGBB, not \"%.64s\"", key->section,
+                                key->name, text);
+        *(uint64_t *)at = strtoull(text, NULL, 16);
+        return SMALTI_OK;
+    }
+    return SMALTI_OK;
+}
+
+const char *smalti__key_text(const smalti__settings *settings, const smalti__key *key, char *out, size_t out_size)
+{
+    smalti__settings defaults;
+    smalti__settings_default(&defaults);
+    const void *at = place(settings, key), *usual = place(&defaults, key);
+    if (key->type == SMALTI__KEY_TEXT)
+        return *(char *const *)at;
+    if (key->type == SMALTI__KEY_BOOL) {
+        snprintf(out, out_size, "%s", *(const bool *)at ? "true" : "false");
+        return *(const bool *)at != *(const bool *)usual ? out : NULL;
+    }
+    uint64_t value = *(const uint64_t *)at;
+    if (value == *(const uint64_t *)usual)
+        return NULL;
+    if (key->type == SMALTI__KEY_CHOICE) {
+        const char *word = key->choices;
+        for (uint64_t i = 0; i < value; i++)
+            word += strcspn(word, "|") + 1;
+        snprintf(out, out_size, "%.*s", (int)strcspn(word, "|"), word);
+    } else {
+        snprintf(out, out_size, key->type == SMALTI__KEY_COLOR ? "%06llx" : "%llu", (unsigned long long)value);
+    }
+    return out;
+}

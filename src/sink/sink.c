@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bytes out: a file that has no name until it is whole, a stream, or memory.
+ *
+ * A file is written without a name (O_TMPFILE) and linked to its name at commit: whatever kills the process, nothing is
+ * left behind. Where the file system cannot do that, it has a hidden temporary name and is renamed. There is no fsync: the
+ * promise is about processes that die, not about power that fails, and a batch would wait for the disk at every file. */
+#include "sink/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Encoders write blocks of this size or more, which go straight through; headers and chunk ends are gathered. */
+enum { GATHER_BYTES = 64 << 10, TEMPORARY_NAME = 40 };
+
+enum kind { KIND_FILE, KIND_STREAM, KIND_MEMORY };
+
+struct smalti__sink_state {
+    enum kind kind;
+    bool replace;
+    bool committed;
+    smalti_result failed; /* of the first write that failed: what came after is not whole */
+    int fd;
+    bool owns_fd;
+    char *path;                     /* as it is shown */
+    const char *leaf;               /* the name inside its folder, in path */
+    int folder;                     /* its folder, O_PATH */
+    char temporary[TEMPORARY_NAME]; /* name inside the folder; "" for a file without a name */
+    uint8_t *data;                  /* memory: the bytes; else what is gathered */
+    size_t used, capacity, max_bytes;
+};
+
+static smalti_result fail_errno(const struct smalti__sink_state *state, const char *what, smalti_error *error)
+{
+    int sys_errno = errno;
+    char shown[SMALTI__NAME_TEXT];
+    return smalti__fail_errno(error, sys_errno, "%s: %s", smalti__name_text(state->path, shown), what);
+}
+
+static smalti_result fail_exists(const struct smalti__sink_state *state, smalti_error *error)
+{
+    char shown[SMALTI__NAME_TEXT];
+    return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s: exists already", smalti__name_text(state->path, shown));
+}
+
+/* Opens the folder, and makes it and those above it when it is missing. Another task may make them at the same time. */
+static smalti_result open_folder(struct smalti__sink_state *state, const char *folder, smalti_error *error)
+{
+    enum { FLAGS = O_PATH | O_DIRECTORY | O_CLOEXEC };
+    state->folder = open(folder, FLAGS);
+    if (state->folder >= 0)
+        return SMALTI_OK;
+    if (errno != ENOENT)
+        return fail_errno(state, "its folder cannot be opened", error);
+    char *part = strdup(folder);
+    if (!part)
+        return smalti__fail_nomem(error, strlen(folder) + 1);
+    bool made = true;
+    for (char *at = part; made && *at; at++) {
+        if (at == part || *at != '/')
+            continue;
+        *at = '\0';
+        made = !mkdir(part, 0777) || errno == EEXIST;
+        *at = '/';
+    }
+    made = made && (!mkdir(part, 0777) || errno == EEXIST);
+    int saved = errno;
+    free(part);
+    errno = saved;
+    state->folder = made ? open(folder, FLAGS) : -1;
+    return state->folder >= 0 ? SMALTI_OK : fail_errno(state, "its folder cannot be made", error);
+}
+
+/* A hidden name that no other sink has. */
+static void invent_name(char name[TEMPORARY_NAME])
+{
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = smalti__now_ns();
+    snprintf(name, TEMPORARY_NAME, ".smalti-%016llx.tmp", (unsigned long long)random);
+}
+
+static smalti_result open_temporary(struct smalti__sink_state *state, smalti_error *error)
+{
+    /* without /proc a file without a name cannot be given one */
+    bool can_link = !access("/proc/self/fd", X_OK);
+    state->fd = can_link ? openat(state->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+    /* EISDIR, EINVAL and EOPNOTSUPP all stand for "not here"; a real reason comes back below */
+    for (int attempt = 0; state->fd < 0 && attempt < 100; attempt++) {
+        invent_name(state->temporary);
+        state->fd = openat(state->folder, state->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (state->fd < 0 && errno != EEXIST) {
+            state->temporary[0] = '\0';
+            break;
+        }
+    }
+    return state->fd >= 0 ? SMALTI_OK : fail_errno(state, "cannot be created", error);
+}
+
+static smalti_result open_path(struct smalti__sink_state *state, smalti_error *error)
+{
+    char shown[SMALTI__NAME_TEXT];
+    /* a device or a pipe is written, never replaced by a file */
+    struct stat there;
+    if (!stat(state->path, &there) && !S_ISREG(there.st_mode)) {
+        if (!S_ISCHR(there.st_mode) && !S_ISFIFO(there.st_mode))
+            return smalti__fail(error, SMALTI_E_INVALID, "%s: is not a file", smalti__name_text(state->path, shown));
+        state->kind = KIND_STREAM;
+        state->fd = open(state->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return state->fd >= 0 ? SMALTI_OK : fail_errno(state, "cannot be opened", error);
+    }
+    const char *slash = strrchr(state->path, '/');
+    state->leaf = slash ? slash + 1 : state->path;
+    if (!*state->leaf)
+        return smalti__fail(error, SMALTI_E_INVALID, "%s: is not the name of a file",
+                            smalti__name_text(state->path, shown));
+    size_t length = slash ? (size_t)(slash - state->path) : 0;
+    SMALTI__CLEANUP_FREE char *folder = !slash ? strdup(".") : !length ? strdup("/") : strndup(state->path, length);
+    if (!folder)
+        return smalti__fail_nomem(error, length + 1);
+    SMALTI__TRY(open_folder(state, folder, error));
+    return open_temporary(state, error);
+}
+
+smalti_result smalti__sink_open_file(smalti__sink *sink, const char *path, bool replace, smalti_error *error)
+{
+    *sink = (smalti__sink){0};
+    struct smalti__sink_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return smalti__fail_nomem(error, sizeof *state);
+    bool standard = !strcmp(path, "-");
+    *state = (struct smalti__sink_state){.kind = KIND_FILE, .replace = replace, .fd = -1, .folder = -1};
+    sink->state = state;
+    state->path = strdup(standard ? "standard output" : path);
+    smalti_result result = SMALTI_OK;
+    if (!state->path) {
+        result = smalti__fail_nomem(error, strlen(path) + 1);
+    } else if (standard) {
+        state->kind = KIND_STREAM;
+        state->fd = STDOUT_FILENO;
+    } else {
+        state->owns_fd = true;
+        result = open_path(state, error);
+    }
+    if (result < 0)
+        smalti__sink_close(sink);
+    return result;
+}
+
+smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, smalti_error *error)
+{
+    *sink = (smalti__sink){0};
+    struct smalti__sink_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return smalti__fail_nomem(error, sizeof *state);
+    *state = (struct smalti__sink_state){.kind = KIND_MEMORY, .fd = -1, .folder = -1, .max_bytes = max_bytes};
+    sink->state = state;
+    return SMALTI_OK;
+}
+
+static smalti_result append(struct smalti__sink_state *state, const void *data, size_t size, smalti_error *error)
+{
+    size_t needed;
+    if (!smalti__add(state->used, size, &needed))
+        return smalti__fail_nomem(error, size);
+    if (state->max_bytes && needed > state->max_bytes)
+        return smalti__fail(error, SMALTI_E_LIMIT, "the output is larger than the limit of %zu bytes",
+                            state->max_bytes);
+    if (needed > state->capacity) {
+        size_t capacity;
+        if (!smalti__mul(state->capacity, 2, &capacity) || capacity < needed)
+            capacity = needed < 4096 ? 4096 : needed;
+        if (state->max_bytes && capacity > state->max_bytes)
+            capacity = state->max_bytes;
+        uint8_t *larger = realloc(state->data, capacity);
+        if (!larger)
+            return smalti__fail_nomem(error, capacity);
+        state->data = larger;
+        state->capacity = capacity;
+    }
+    memcpy(state->data + state->used, data, size);
+    state->used = needed;
+    return SMALTI_OK;
+}
+
+static smalti_result write_out(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    smalti_result result = SMALTI_OK;
+    uint64_t started = smalti__now_ns();
+    while (size && result == SMALTI_OK) {
+        ssize_t put = write(state->fd, data, size);
+        if (put >= 0) {
+            data += put;
+            size -= (size_t)put;
+        } else if (errno == EAGAIN) { /* somebody's non-blocking pipe */
+            poll(&(struct pollfd){.fd = state->fd, .events = POLLOUT}, 1, -1);
+        } else if (errno != EINTR) {
+            result = fail_errno(state, "cannot be written", error);
+        }
+    }
+    sink->write_ns += smalti__now_ns() - started;
+    return result;
+}
+
+static smalti_result flush(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    size_t used = state->used;
+    state->used = 0;
+    return write_out(sink, state->data, used, error);
+}
+
+static smalti_result put(smalti__sink *sink, const void *data, size_t size, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (state->kind == KIND_MEMORY)
+        return append(state, data, size, error);
+    if (!state->data) {
+        state->data = malloc(GATHER_BYTES);
+        if (!state->data)
+            return smalti__fail_nomem(error, GATHER_BYTES);
+        state->capacity = GATHER_BYTES;
+    }
+    if (size > state->capacity - state->used)
+        SMALTI__TRY(flush(sink, error));
+    if (size >= state->capacity)
+        return write_out(sink, data, size, error);
+    memcpy(state->data + state->used, data, size);
+    state->used += size;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t size, smalti_error *error)
+{
+    if (!size)
+        return SMALTI_OK;
+    smalti_result result = put(sink, data, size, error);
+    if (result < 0)
+        sink->state->failed = result;
+    else
+        sink->bytes += size;
+    return result;
+}
+
+/* Links the file without a name to name. */
+static bool link_to(const struct smalti__sink_state *state, const char *name)
+{
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", state->fd);
+    return !linkat(AT_FDCWD, self, state->folder, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Gives the file a temporary name, from which it can be renamed over another. */
+static bool link_temporary(struct smalti__sink_state *state)
+{
+    for (int attempt = 0; attempt < 100; attempt++) {
+        invent_name(state->temporary);
+        if (link_to(state, state->temporary))
+            return true;
+        if (errno != EEXIST)
+            break;
+    }
+    state->temporary[0] = '\0';
+    return false;
+}
+
+/* Moves the temporary name to the final one, which must not exist. */
+static bool rename_new(struct smalti__sink_state *state)
+{
+    if (!renameat2(state->folder, state->temporary, state->folder, state->leaf, RENAME_NOREPLACE)) {
+        state->temporary[0] = '\0';
+        return true;
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    /* NFS, for one, has no such rename but has links; close removes the temporary name */
+    return !linkat(state->folder, state->temporary, state->folder, state->leaf, 0);
+}
+
+static smalti_result give_name(struct smalti__sink_state *state, smalti_error *error)
+{
+    if (state->temporary[0]) {
+        /* network file systems report a full disk here */
+        int closed = close(state->fd);
+        state->fd = -1;
+        if (closed && errno != EINTR)
+            return fail_errno(state, "cannot be written", error);
+    } else {
+        if (link_to(state, state->leaf))
+            return SMALTI_OK;
+        if (errno != EEXIST)
+            return fail_errno(state, "cannot be created", error);
+        if (!state->replace)
+            return fail_exists(state, error);
+        if (!link_temporary(state))
+            return fail_errno(state, "cannot be replaced", error);
+    }
+    if (!state->replace) {
+        if (rename_new(state))
+            return SMALTI_OK;
+        return errno == EEXIST ? fail_exists(state, error) : fail_errno(state, "cannot be created", error);
+    }
+    if (renameat(state->folder, state->temporary, state->folder, state->leaf))
+        return fail_errno(state, "cannot be replaced", error);
+    state->temporary[0] = '\0';
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (state->committed)
+        return SMALTI_OK;
+    if (state->failed) {
+        char shown[SMALTI__NAME_TEXT];
+        return smalti__fail(error, state->failed, "%s: an earlier write failed",
+                            smalti__name_text(state->path ? state->path : "output", shown));
+    }
+    if (state->kind != KIND_MEMORY) {
+        smalti_result result = flush(sink, error);
+        state->failed = result;
+        SMALTI__TRY(result);
+    }
+    if (state->kind == KIND_FILE)
+        SMALTI__TRY(give_name(state, error));
+    state->committed = true;
+    return SMALTI_OK;
+}
+
+void *smalti__sink_take(smalti__sink *sink, size_t *size)
+{
+    struct smalti__sink_state *state = sink->state;
+    void *data = state->data;
+    *size = state->used;
+    state->data = NULL;
+    state->used = state->capacity = 0;
+    return data;
+}
+
+void smalti__sink_close(smalti__sink *sink)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (!state)
+        return;
+    if (state->temporary[0])
+        unlinkat(state->folder, state->temporary, 0);
+    if (state->owns_fd && state->fd >= 0)
+        close(state->fd);
+    if (state->folder >= 0)
+        close(state->folder);
+    free(state->path);
+    free(state->data);
+    free(state);
+    sink->state = NULL;
+}
