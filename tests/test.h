@@ -77,7 +77,8 @@ static char test_why[1024];
 /* Runs the tests, or those whose names contain argv[1]. */
 int main(int argc, char **argv)
 {
-    int count = 0, number = 0, failed = 0;
+    int count = 0;
+    volatile int number = 0, failed = 0; /* kept over longjmp */
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (struct test_case *test = test_first; test; test = test->next)
         count += argc < 2 || strstr(test->name, argv[1]);

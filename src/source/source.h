@@ -20,18 +20,22 @@ typedef struct smalti__source_options {
     size_t max_bytes;     /* refuse larger inputs with LIMIT; 0: no limit */
 } smalti__source_options;
 
-/* path "-": standard input. The messages of all errors begin with the name. */
+/* path "-": standard input, from where it is. A FIFO that nobody writes to is waited for. The messages of all errors begin
+ * with the name. */
 smalti_result smalti__source_open(smalti__source *source, const char *path, const smalti__source_options *options,
                                   smalti_error *error);
-/* fd is borrowed until the source is closed. */
+/* fd is borrowed until the source is closed. A regular file is read from its start and fd stays where it is; a pipe is
+ * read to its end. */
 smalti_result smalti__source_open_fd(smalti__source *source, int fd, const char *name,
                                      const smalti__source_options *options, smalti_error *error);
 /* data is borrowed until the source is closed. */
 void smalti__source_open_memory(smalti__source *source, const void *data, size_t size, const char *name);
-/* Size of a regular file without reading it, for admission; SIZE_MAX when it cannot be known (a pipe). */
+/* Size of a regular file, path or (NULL) fd, without reading it, for admission; SIZE_MAX when it cannot be known (a
+ * pipe). */
 smalti_result smalti__source_measure(const char *path, int fd, size_t *size, smalti_error *error);
 /* IO_CHANGED when the file was truncated, overwritten or grown since it was opened. To be called after the last byte
- * was used and before the result is committed. */
+ * was used and before the result is committed. It goes by size and modification time: an overwrite within one tick of
+ * the file system's clock (4 ms before Linux 6.13) after the write before it can go unseen. */
 smalti_result smalti__source_check(const smalti__source *source, smalti_error *error);
 /* Also fine for a zeroed struct. */
 void smalti__source_close(smalti__source *source);

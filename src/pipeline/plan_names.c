@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Names of outputs: the template, and the check that no two tasks meet and no input is lost. */
+#include "pipeline/plan.h"
+
+#include <limits.h>
+
+/* ---- the name of one output ---- */
+
+static const char *extension_of(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+    const char *base = slash ? slash + 1 : name;
+    return dot && dot > base ? dot : name + strlen(name);
+}
+
+const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, const char *path)
+{
+    const char *extension = extension_of(path);
+    return plan->format ? plan->format : *extension ? smalti__encoder_find(extension + 1) : NULL;
+}
+
+/* The extension of an output, with its dot: the input's own where it fits the format. */
+static void output_extension(const smalti_plan *plan, const char *name, char *out, size_t out_size)
+{
+    const char *own = extension_of(name);
+    const smalti__encoder_format *of_own = *own ? smalti__encoder_find(own + 1) : NULL;
+    if (of_own && (!plan->format || of_own == plan->format))
+        snprintf(out, out_size, "%s", own);
+    else
+        snprintf(out, out_size, ".%s", (plan->format ? plan->format : &smalti__encoder_png)->extensions[0]);
+}
+
+static smalti_result expand_template(const smalti_plan *plan, size_t index, FILE *out, smalti_error *error)
+{
+    const char *name = plan->job->inputs[index].name, *text = plan->job->settings.template_text;
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = extension_of(name);
+    char extension[32];
+    output_extension(plan, name, extension, sizeof extension);
+    text = text ? text : "{stem}{ext}";
+    if (slash && !strstr(text, "{dir}"))
+        fprintf(out, "%.*s/", (int)(slash - name), name);
+    while (*text) {
+        size_t length = strcspn(text, "}");
+        if (*text != '{')
+            fputc(*text++, out);
+        else if (!strncmp(text, "{stem}", length + 1))
+            fprintf(out, "%.*s", (int)(dot - base), base), text += length + 1;
+        else if (!strncmp(text, "{ext}", length + 1))
+            fputs(extension, out), text += length + 1;
+        else if (!strncmp(text, "{name}", length + 1))
+            fputs(base, out), text += length + 1;
+        else if (!strncmp(text, "{dir}", length + 1))
+            fprintf(out, "%.*s", slash ? (int)(slash - name) : 1, slash ? name : "."), text += length + 1;
+        else if (!strncmp(text, "{index}", length + 1))
+            fprintf(out, "%06zu", index), text += length + 1;
+        else
+            return smalti__fail(error, SMALTI_E_INVALID_KEY,
+                                "output.template has %.*s: it may have {stem}, {ext}, {name}, {dir} and {index}",
+                                (int)(length + 1), text);
+    }
+    return SMALTI_OK;
+}
+
+smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **path, smalti_error *error)
+{
+    const smalti__settings *settings = &plan->job->settings;
+    char *text = NULL;
+    size_t size = 0;
+    *path = NULL;
+    if (!plan->has_output)
+        return SMALTI_OK;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return smalti__fail_nomem(error, PATH_MAX);
+    smalti_result result = SMALTI_OK;
+    if (settings->file) {
+        fputs(settings->file, out);
+    } else {
+        size_t length = strlen(settings->dir);
+        fprintf(out, "%s%s", settings->dir, length && settings->dir[length - 1] == '/' ? "" : "/");
+        result = expand_template(plan, index, out, error);
+    }
+    if (fclose(out) && result == SMALTI_OK)
+        result = smalti__fail_nomem(error, size);
+    if (result == SMALTI_OK && !smalti__plan_encoder(plan, text) && strcmp(text, "-"))
+        result = smalti__fail(error, SMALTI_E_INVALID,
+                              "%s: no format has this extension: name one with --format png|jpeg", text);
+    if (result < 0)
+        free(text);
+    else
+        *path = text;
+    return result;
+}
+
+/* ---- a set of paths ---- */
+
+typedef struct path_entry {
+    char *path; /* canonical, owned */
+    size_t index;
+} path_entry;
+
+typedef struct path_set {
+    path_entry *entries;
+    size_t room; /* a power of two, at least twice the entries */
+} path_set;
+
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 1099511628211u;
+    return hash;
+}
+
+static path_entry *set_place(const path_set *set, const char *path)
+{
+    size_t at = hash_text(path) & (set->room - 1);
+    while (set->entries[at].path && strcmp(set->entries[at].path, path))
+        at = (at + 1) & (set->room - 1);
+    return &set->entries[at];
+}
+
+static bool set_open(path_set *set, size_t count)
+{
+    for (set->room = 16; set->room < count * 2;)
+        set->room *= 2;
+    set->entries = calloc(set->room, sizeof *set->entries);
+    return set->entries != NULL;
+}
+
+static void set_close(path_set *set)
+{
+    for (size_t i = 0; set->entries && i < set->room; i++)
+        free(set->entries[i].path);
+    free(set->entries);
+}
+
+/* ---- canonical paths ---- */
+
+/* The real folder of the last path asked about: inputs come folder by folder. */
+typedef struct folder_cache {
+    char given[PATH_MAX], real[PATH_MAX];
+} folder_cache;
+
+/* realpath of a folder that may not be there yet: of as much of it as is there. */
+static void real_folder(const char *folder, char real[PATH_MAX])
+{
+    char at[PATH_MAX], tail[PATH_MAX] = "", longer[PATH_MAX];
+    snprintf(at, sizeof at, "%s", *folder ? folder : ".");
+    while (!realpath(at, real)) {
+        char *slash = strrchr(at, '/');
+        const char *part = slash ? slash + 1 : at;
+        if (*part && strcmp(part, ".")) {
+            snprintf(longer, sizeof longer, "/%.2000s%.2000s", part, tail);
+            memcpy(tail, longer, sizeof tail);
+        }
+        if (slash == at)
+            snprintf(at, sizeof at, "/");
+        else if (slash)
+            *slash = '\0';
+        else
+            snprintf(at, sizeof at, ".");
+    }
+    size_t used = strlen(real);
+    snprintf(real + used, PATH_MAX - used, "%s", tail);
+}
+
+static char *canonical(folder_cache *cache, const char *path)
+{
+    char folder[PATH_MAX];
+    char *result = NULL;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 0, path);
+    if (!*cache->real || strcmp(folder, cache->given)) {
+        memcpy(cache->given, folder, sizeof folder);
+        real_folder(folder, cache->real);
+    }
+    return asprintf(&result, "%s/%s", cache->real, slash ? slash + 1 : path) < 0 ? NULL : result;
+}
+
+/* Puts a path into the set; *there gets the entry that is there already, or NULL. */
+static smalti_result set_add(path_set *set, folder_cache *cache, const char *path, size_t index,
+                             const path_entry **there, smalti_error *error)
+{
+    char *real = canonical(cache, path);
+    if (!real)
+        return smalti__fail_nomem(error, strlen(path));
+    path_entry *entry = set_place(set, real);
+    *there = entry->path ? entry : NULL;
+    if (entry->path)
+        free(real);
+    else
+        *entry = (path_entry){real, index};
+    return SMALTI_OK;
+}
+
+static smalti_result check_output(const smalti_plan *plan, size_t index, path_set *inputs, path_set *outputs,
+                                  folder_cache *cache, smalti_error *error)
+{
+    const smalti_job *job = plan->job;
+    SMALTI__CLEANUP_FREE char *path = NULL;
+    const path_entry *there = NULL;
+    SMALTI__TRY(smalti__plan_output(plan, index, &path, error));
+    if (!strcmp(path, "-"))
+        return SMALTI_OK;
+    SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
+    if (there)
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s",
+                            job->inputs[there->index].path, job->inputs[index].path, path);
+    SMALTI__CLEANUP_FREE char *real = canonical(cache, path);
+    if (!real)
+        return smalti__fail_nomem(error, strlen(path));
+    const path_entry *input = set_place(inputs, real);
+    if (input->path && (!job->settings.overwrite || input->index != index))
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
+                            input->index == index
+                                ? "%s would be written over its input: choose another folder, or ask for "
+                                  "it with --overwrite"
+                                : "%s would be written over another input",
+                            path);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error)
+{
+    const smalti_job *job = plan->job;
+    path_set inputs = {0}, outputs = {0};
+    folder_cache *cache = calloc(1, sizeof *cache);
+    smalti_result result = SMALTI_OK;
+    if (!cache || !set_open(&inputs, job->input_count) || !set_open(&outputs, job->input_count))
+        result = smalti__fail_nomem(error, job->input_count * 4 * sizeof(path_entry));
+    for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++) {
+        const path_entry *there = NULL;
+        if (job->inputs[i].fd < 0 && strcmp(job->inputs[i].path, "-"))
+            result = set_add(&inputs, cache, job->inputs[i].path, i, &there, error);
+    }
+    for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++)
+        result = check_output(plan, i, &inputs, &outputs, cache, error);
+    set_close(&inputs);
+    set_close(&outputs);
+    free(cache);
+    return result;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The runner "threads": lanes in this process take the tasks of a plan. */
+#include <pthread.h>
+
+#include "pipeline/task.h"
+
+/* What the lanes of a run share. */
+struct shared {
+    smalti__run *run;
+    size_t next;           /* task to be taken; atomic */
+    pthread_mutex_t lock;  /* guards what follows */
+    smalti_stats stats;
+    smalti_result result;  /* of the first task, by index, that failed */
+    size_t failed_index;
+    smalti_error error;
+};
+
+static void record(struct shared *shared, size_t index, const smalti_stats *stats, smalti_result result,
+                   const smalti_error *error)
+{
+    pthread_mutex_lock(&shared->lock);
+    smalti__stats_add(&shared->stats, stats);
+    if (result < 0 && (shared->result == SMALTI_OK || index < shared->failed_index)) {
+        shared->result = result;
+        shared->failed_index = index;
+        shared->error = *error;
+    }
+    pthread_mutex_unlock(&shared->lock);
+}
+
+static void *lane_main(void *argument)
+{
+    struct shared *shared = argument;
+    size_t count = shared->run->plan->job->input_count;
+    smalti__lane lane;
+    smalti__lane_open(&lane, shared->run);
+    for (;;) {
+        size_t index = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
+        smalti_stats stats;
+        smalti_error error = {0};
+        if (index >= count)
+            break;
+        smalti_result result = smalti__task_run(&lane, index, &stats, &error);
+        record(shared, index, &stats, result, &error);
+    }
+    smalti__lane_close(&lane);
+    return NULL;
+}
+
+/* The calling thread is a lane too. A thread that cannot be had is a lane less, not an error. */
+static void run_lanes(struct shared *shared)
+{
+    pthread_t threads[1024];
+    uint32_t started = 0;
+    while (started + 1 < shared->run->lanes && started < SMALTI__COUNT(threads) &&
+           pthread_create(&threads[started], NULL, lane_main, shared) == 0)
+        started++;
+    lane_main(shared);
+    while (started)
+        pthread_join(threads[--started], NULL);
+}
+
+smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options *options, smalti_stats *stats,
+                              smalti_error *error)
+{
+    smalti__run run;
+    SMALTI__TRY(smalti__run_open(&run, plan, options, plan->job->input_count, error));
+    struct shared *shared = calloc(1, sizeof *shared);
+    if (!shared) {
+        smalti__run_close(&run);
+        return smalti__fail_nomem(error, sizeof *shared);
+    }
+    uint64_t start = smalti__now_ns();
+    shared->run = &run;
+    shared->stats.size = sizeof shared->stats;
+    pthread_mutex_init(&shared->lock, NULL);
+    run_lanes(shared);
+    pthread_mutex_destroy(&shared->lock);
+    shared->stats.wall_ns = smalti__now_ns() - start;
+    shared->stats.peak_bytes = smalti__budget_peak(run.budget) + run.lanes * run.lane_bytes;
+    if (stats)
+        *stats = shared->stats;
+    smalti_result result = shared->result;
+    if (result < 0 && error)
+        *error = shared->error;
+    free(shared);
+    smalti__run_close(&run);
+    return result;
+}
+
+smalti_result smalti_plan_run_memory(const smalti_plan *plan, const smalti_run_options *options, const void *data,
+                                     size_t size, const char *name, void **out, size_t *out_size, smalti_stats *stats,
+                                     smalti_error *error)
+{
+    smalti__run run;
+    smalti__lane lane;
+    smalti_stats local;
+    SMALTI__TRY(smalti__run_open(&run, plan, options, 1, error));
+    smalti__lane_open(&lane, &run);
+    smalti_result result =
+        smalti__task_run_memory(&lane, data, size, name, out, out_size, stats ? stats : &local, error);
+    smalti__lane_close(&lane);
+    smalti__run_close(&run);
+    return result;
+}
