@@ -46,7 +46,7 @@ static smalti_result info_of(smalti__source *source, smalti_info *info, smalti_e
 smalti_result smalti_info_read(const char *path, smalti_info *info, smalti_error *error)
 {
     /* mapped from 64 KiB on: only the pages that the head lies in are read */
-    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30};
+    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30, .head_only = true};
     smalti__source source;
     SMALTI__TRY(smalti__source_open(&source, path, &options, error));
     smalti_result result = info_of(&source, info, error);
