@@ -55,13 +55,14 @@ const cli_command cli_bench_strategies = {
     .name = "bench strategies",
     .summary = "compare ways to move pixels to a WebAssembly filter and back",
     .usage = (const char *const[]){"DIR [OPTION]...", NULL},
-    .description = "Filters the images of a folder to PNG in three ways and compares time, processor time and bytes moved:\n"
-                   "naive: tiles of 256x256 as PNG files; each is read back, goes through standard input and output of "
-                   "a WASI command in a fresh instance, and is saved again; the image is put together from disk.\n"
-                   "memory: the same with tiles kept in memory.\n"
-                   "zero-copy: what 'smalti run' does.\n\n"
-                   "The filter is the same code in all three, and the decoded outputs are checked to be the same. "
-                   "A worker of the first two takes an image at a time. Tiles are compressed as fast as can be.",
+    .description =
+        "Filters the images of a folder to PNG in three ways and compares time, processor time and bytes moved:\n"
+        "naive: tiles of 256x256 as PNG files; each is read back, goes through standard input and output of "
+        "a WASI command in a fresh instance, and is saved again; the image is put together from disk.\n"
+        "memory: the same with tiles kept in memory.\n"
+        "zero-copy: what 'smalti run' does.\n\n"
+        "The filter is the same code in all three, and the decoded outputs are checked to be the same. "
+        "A worker of the first two takes an image at a time. Tiles are compressed as fast as can be.",
     .options = options,
     .examples = examples,
     .operands = CLI_FOLDER,
@@ -73,12 +74,12 @@ const cli_command cli_bench_strategies = {
 enum { MAX_COUNTS = 16 };
 static const char *const way_names[BENCH_WAYS] = {"naive", "memory", "zero-copy"};
 
-typedef struct settings {
+typedef struct bench_settings {
     uint32_t counts[MAX_COUNTS]; /* of workers */
     size_t count_count;
     uint32_t repeat;
     bool json;
-} settings;
+} bench_settings;
 
 /* ---- Files ---- */
 
@@ -104,7 +105,7 @@ static smalti_result output_path(const bench_work *work, bench_way way, size_t i
 
 /* ---- Naive and memory ---- */
 
-typedef struct crew {
+typedef struct bench_crew {
     const bench_work *work;
     bench_way way;
     atomic_size_t next;
@@ -112,11 +113,11 @@ typedef struct crew {
     atomic_bool failed;
     pthread_mutex_t lock; /* guards error */
     smalti_error error;
-} crew;
+} bench_crew;
 
 static void *worker(void *argument)
 {
-    crew *crew = argument;
+    bench_crew *crew = argument;
     char folder[4096], output[4200];
     uint64_t copied = 0;
     smalti_error error;
@@ -147,7 +148,7 @@ static void *worker(void *argument)
 static smalti_result run_by_tiles(const bench_work *work, bench_way way, uint32_t workers, uint64_t *copied,
                                   smalti_error *error)
 {
-    crew crew = {.work = work, .way = way, .lock = PTHREAD_MUTEX_INITIALIZER};
+    bench_crew crew = {.work = work, .way = way, .lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t *threads = calloc(workers, sizeof *threads);
     if (!threads)
         return cli_fail(error, SMALTI_E_NOMEM, "no memory for %u workers", workers);
@@ -186,8 +187,8 @@ static smalti_result make_plan(const bench_work *work, smalti_plan **plan, smalt
     snprintf(effort, sizeof effort, "%u", work->effort);
     const struct {
         const char *key, *value;
-    } keys[] = {{"output.dir", folder}, {"output.format", "png"}, {"output.png_effort", effort},
-                {"output.overwrite", "true"}};
+    } keys[] = {
+        {"output.dir", folder}, {"output.format", "png"}, {"output.png_effort", effort}, {"output.overwrite", "true"}};
     smalti_result result = smalti_job_new(&job, error);
     for (size_t i = 0; result == SMALTI_OK && i < work->input_count; i++)
         result = smalti_job_input_add(job, work->inputs[i], error);
@@ -231,9 +232,8 @@ static smalti_result measure(const bench_work *work, bench_way way, uint32_t wor
 {
     uint64_t wall = cli_now_ns();
     double cpu = cpu_seconds();
-    smalti_result result = way == BENCH_ZERO_COPY
-                               ? run_zero_copy(work, workers, &measured->copied_bytes, error)
-                               : run_by_tiles(work, way, workers, &measured->copied_bytes, error);
+    smalti_result result = way == BENCH_ZERO_COPY ? run_zero_copy(work, workers, &measured->copied_bytes, error)
+                                                  : run_by_tiles(work, way, workers, &measured->copied_bytes, error);
     measured->cpu_s = cpu_seconds() - cpu;
     measured->wall_s = (double)(cli_now_ns() - wall) / 1e9;
     return result;
@@ -340,7 +340,7 @@ static void write_rows(cli_json *json, uint32_t workers, const bench_result medi
     }
 }
 
-static smalti_result compare(const bench_work *work, const settings *settings, smalti_error *error)
+static smalti_result compare(const bench_work *work, const bench_settings *settings, smalti_error *error)
 {
     cli_json json = {.out = stdout};
     bench_result medians[BENCH_WAYS];
@@ -445,7 +445,7 @@ static void clear(bench_work *work)
     free(work->folder);
 }
 
-static smalti_result read_settings(const cli_arguments *arguments, settings *settings, smalti_error *error)
+static smalti_result read_settings(const cli_arguments *arguments, bench_settings *settings, smalti_error *error)
 {
     settings->json = cli_given(arguments, "json");
     settings->repeat = (uint32_t)cli_number(arguments, "repeat", 3);
@@ -461,7 +461,7 @@ static int run(const cli_arguments *arguments)
 {
     bench_work work = {.filter = cli_text(arguments, "filter", "grayscale"),
                        .effort = (uint32_t)cli_number(arguments, "png-effort", 4)};
-    settings settings = {0};
+    bench_settings settings = {0};
     smalti_error error;
     smalti_result result = read_settings(arguments, &settings, &error);
     if (result == SMALTI_OK)

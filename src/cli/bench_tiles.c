@@ -16,20 +16,21 @@ typedef struct message {
     double params[4];
 } message;
 
-typedef struct job {
+typedef struct tile_job {
     const bench_work *work;
     const smalti_kernel_info *info;
     const char *folder; /* of tiles */
     uint64_t *copied;
     smalti_image source, result;
-} job;
+} tile_job;
 
 static size_t pixel_bytes(const smalti_image *image)
 {
     return image->channels * smalti_sample_bytes(image->sample);
 }
 
-static void copy_rows(const job *job, const smalti_image *from, const smalti_image *to, size_t from_at, size_t to_at)
+static void copy_rows(const tile_job *job, const smalti_image *from, const smalti_image *to, size_t from_at,
+                      size_t to_at)
 {
     uint32_t height = from->height < to->height ? from->height : to->height;
     uint32_t width = from->width < to->width ? from->width : to->width;
@@ -46,7 +47,7 @@ static uint64_t file_bytes(const char *path)
 }
 
 /* A tile goes to disk and comes back. */
-static smalti_result through_file(const job *job, smalti_image *tile, const char *name, smalti_error *error)
+static smalti_result through_file(const tile_job *job, smalti_image *tile, const char *name, smalti_error *error)
 {
     const smalti_encode_options options = {.size = sizeof options, .format = "png", .png_effort = TILE_EFFORT};
     char *path = cli_join(job->folder, name);
@@ -66,7 +67,7 @@ static smalti_result through_file(const job *job, smalti_image *tile, const char
 }
 
 /* header and pixels as the command reads them; *data is owned on success */
-static smalti_result pack(const job *job, const smalti_image *tile, void **data, size_t *size, smalti_error *error)
+static smalti_result pack(const tile_job *job, const smalti_image *tile, void **data, size_t *size, smalti_error *error)
 {
     message head = {tile->width,
                     tile->height,
@@ -94,7 +95,7 @@ static smalti_result pack(const job *job, const smalti_image *tile, void **data,
 }
 
 /* Puts a tile through the command; *output, a packed tile, is owned on success. */
-static smalti_result filter(const job *job, const smalti_image *tile, void **output, smalti_image *filtered,
+static smalti_result filter(const tile_job *job, const smalti_image *tile, void **output, smalti_image *filtered,
                             smalti_error *error)
 {
     void *input;
@@ -102,8 +103,8 @@ static smalti_result filter(const job *job, const smalti_image *tile, void **out
     smalti_result result = pack(job, tile, &input, &input_size, error);
     if (result < 0)
         return result;
-    result = smalti_kernel_command(job->work->command, NULL, input, input_size, input_size * 4, output, &output_size,
-                                   error);
+    result =
+        smalti_kernel_command(job->work->command, NULL, input, input_size, input_size * 4, output, &output_size, error);
     free(input);
     if (result < 0)
         return result;
@@ -121,7 +122,7 @@ static smalti_result filter(const job *job, const smalti_image *tile, void **out
 }
 
 /* A tile that owns its pixels, as smalti_image_write and _read want it. */
-static smalti_result own_copy(const job *job, const smalti_image *from, size_t from_at, smalti_image *to,
+static smalti_result own_copy(const tile_job *job, const smalti_image *from, size_t from_at, smalti_image *to,
                               smalti_error *error)
 {
     smalti_result result = smalti_image_alloc(to, error);
@@ -130,7 +131,7 @@ static smalti_result own_copy(const job *job, const smalti_image *from, size_t f
     return result;
 }
 
-static smalti_result one_tile(const job *job, bool in_files, uint32_t x, uint32_t y, smalti_error *error)
+static smalti_result one_tile(const tile_job *job, bool in_files, uint32_t x, uint32_t y, smalti_error *error)
 {
     const smalti_image *source = &job->source;
     smalti_image tile = {.width = source->width - x < TILE ? source->width - x : TILE,
@@ -168,7 +169,7 @@ smalti_result bench_image_by_tiles(const bench_work *work, bool in_files, const 
                                    const char *output, uint64_t *copied, smalti_error *error)
 {
     const smalti_encode_options options = {.size = sizeof options, .format = "png", .png_effort = work->effort};
-    job job = {.work = work, .info = smalti_kernel_describe(work->kernel), .folder = folder, .copied = copied};
+    tile_job job = {.work = work, .info = smalti_kernel_describe(work->kernel), .folder = folder, .copied = copied};
     smalti_result result = smalti_image_read(input, &job.source, error);
     if (result < 0)
         return result;
@@ -176,8 +177,8 @@ smalti_result bench_image_by_tiles(const bench_work *work, bool in_files, const 
     job.result.data = NULL;
     job.result.channels = job.info->output_channels[job.source.channels];
     if (!job.result.channels || !(job.info->samples & (1u << job.source.sample)))
-        result = cli_fail(error, SMALTI_E_UNSUPPORTED, "%s: %s does not take its pixels as they are", input,
-                          work->filter);
+        result =
+            cli_fail(error, SMALTI_E_UNSUPPORTED, "%s: %s does not take its pixels as they are", input, work->filter);
     else
         result = smalti_image_alloc(&job.result, error);
     for (uint32_t y = 0; result == SMALTI_OK && y < job.source.height; y += TILE)

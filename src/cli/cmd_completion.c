@@ -123,20 +123,21 @@ static void bash_command(const cli_command *command)
 
 static void bash(void)
 {
-    printf("# bash completion for smalti, made by 'smalti completion bash'\n"
-           "_smalti_files() {\n"
-           "    compopt -o filenames 2>/dev/null\n"
-           "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$cur\")\n"
-           "}\n"
-           "_smalti_kernels() {\n"
-           "    _smalti_files -f\n"
-           "    COMPREPLY+=($(compgen -W \"$(smalti kernel list --names 2>/dev/null)\" -- \"$cur\"))\n"
-           "}\n"
-           "_smalti() {\n"
-           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-} options=\n"
-           "    COMPREPLY=()\n"
-           "    if ((COMP_CWORD == 1)); then\n"
-           "        COMPREPLY=($(compgen -W '");
+    printf(
+        "# bash completion for smalti, made by 'smalti completion bash'\n"
+        "_smalti_files() {\n"
+        "    compopt -o filenames 2>/dev/null\n"
+        "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$cur\")\n"
+        "}\n"
+        "_smalti_kernels() {\n"
+        "    _smalti_files -f\n"
+        "    COMPREPLY+=($(compgen -W \"$(smalti kernel list --names 2>/dev/null)\" -- \"$cur\"))\n"
+        "}\n"
+        "_smalti() {\n"
+        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-} options=\n"
+        "    COMPREPLY=()\n"
+        "    if ((COMP_CWORD == 1)); then\n"
+        "        COMPREPLY=($(compgen -W '");
     print_words(cli_commands);
     printf("help --help --version' -- \"$cur\"))\n        return\n    fi\n    case $command in\n");
     for (const cli_command *const *command = cli_commands; *command; command++)
@@ -315,9 +316,9 @@ static void fish(void)
     for (const cli_command *const *command = cli_commands; *command; command++)
         if ((*command)->commands) {
             char condition[320];
-            int used = snprintf(condition, sizeof condition,
-                                "__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from",
-                                (*command)->name);
+            int used =
+                snprintf(condition, sizeof condition,
+                         "__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from", (*command)->name);
             for (const cli_command *const *part = (*command)->commands; *part; part++)
                 used += snprintf(condition + used, sizeof condition - (size_t)used, " %s", cli_command_word(*part));
             fish_names(condition, (*command)->commands);

@@ -163,8 +163,8 @@ static const cli_option options[] = {
     {0},
 };
 
-static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...",
-                                    "INPUT... -k MEASURE [OPTION]...", "--job FILE [OPTION]...", NULL};
+static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...", "INPUT... -k MEASURE [OPTION]...",
+                                    "--job FILE [OPTION]...", NULL};
 
 static const cli_example examples[] = {
     {"Blur, then sharpen all photographs of a folder:",
@@ -181,12 +181,13 @@ const cli_command cli_run = {
     .name = "run",
     .summary = "run kernels over images",
     .usage = usage,
-    .description = "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
-                   "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
-                   "input.\n\n"
-                   "An input that fails is reported on standard error and the others go on; the exit code then is that "
-                   "of the first that failed. Outputs appear whole or not at all, and never in place of a file that "
-                   "is there unless told to. Ctrl-C ends a run cleanly; a second one ends it at once.",
+    .description =
+        "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
+        "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
+        "input.\n\n"
+        "An input that fails is reported on standard error and the others go on; the exit code then is that "
+        "of the first that failed. Outputs appear whole or not at all, and never in place of a file that "
+        "is there unless told to. Ctrl-C ends a run cleanly; a second one ends it at once.",
     .options = options,
     .examples = examples,
     .operands = CLI_FILE,
@@ -404,8 +405,11 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
                          .event_lines = !strcmp(progress, "json"),
                          .verbose = cli_given(arguments, "verbose")};
     smalti_error error = {0};
-    smalti_result result = cli_results_start(
-        &report.results, json ? CLI_RESULTS_JSON : to_stdout ? CLI_RESULTS_NONE : CLI_RESULTS_TABLE, inputs, &error);
+    smalti_result result = cli_results_start(&report.results,
+                                             json        ? CLI_RESULTS_JSON
+                                             : to_stdout ? CLI_RESULTS_NONE
+                                                         : CLI_RESULTS_TABLE,
+                                             inputs, &error);
     if (result < 0)
         return cli_complain(&error);
     if (!report.quiet && !strcmp(progress, "auto"))
@@ -423,8 +427,7 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
         cli_say("stopped: %llu of %llu done", (unsigned long long)stats.done, (unsigned long long)inputs);
     else if (result < 0 && !report.complaints)
         cli_say("%s", error.message);
-    else if (!report.quiet && !report.event_lines &&
-             (on_terminal || report.verbose || (inputs > 1 && stats.failed)))
+    else if (!report.quiet && !report.event_lines && (on_terminal || report.verbose || (inputs > 1 && stats.failed)))
         cli_report_summary(&stats);
     if (cli_given(arguments, "stats"))
         cli_report_stats(stderr, &stats);

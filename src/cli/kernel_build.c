@@ -42,13 +42,13 @@ extern char **environ;
 
 /* ---- A list of words for a program ---- */
 
-typedef struct words {
+typedef struct word_list {
     char **items; /* owned, each too; ends with NULL */
     size_t count;
     bool lost; /* memory ran out */
-} words;
+} word_list;
 
-static void add(words *words, const char *text, size_t length)
+static void add(word_list *words, const char *text, size_t length)
 {
     char **larger = realloc(words->items, (words->count + 2) * sizeof *larger);
     char *copy = strndup(text, length);
@@ -63,12 +63,12 @@ static void add(words *words, const char *text, size_t length)
     words->items[words->count] = NULL;
 }
 
-static void add_text(words *words, const char *text)
+static void add_text(word_list *words, const char *text)
 {
     add(words, text, strlen(text));
 }
 
-static void clear(words *words)
+static void clear(word_list *words)
 {
     for (size_t i = 0; i < words->count; i++)
         free(words->items[i]);
@@ -79,8 +79,7 @@ static void clear(words *words)
 
 /* Runs a program in a folder, its standard output going to our standard error. false when there is no such program;
  * *status as of waitpid. */
-static bool run_program(char *const *words, const char *folder, int *status, smalti_result *result,
-                        smalti_error *error)
+static bool run_program(char *const *words, const char *folder, int *status, smalti_result *result, smalti_error *error)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -117,7 +116,7 @@ static bool run_program(char *const *words, const char *folder, int *status, sma
 
 /* ---- C ---- */
 
-static smalti_result read_flags(const char *folder, words *words, smalti_error *error)
+static smalti_result read_flags(const char *folder, word_list *words, smalti_error *error)
 {
     char *path = cli_join(folder, "flags"), *own = NULL;
     size_t size = 0;
@@ -148,7 +147,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The .c files of a folder, sorted. */
-static smalti_result add_sources(const char *folder, words *words, smalti_error *error)
+static smalti_result add_sources(const char *folder, word_list *words, smalti_error *error)
 {
     DIR *dir = opendir(folder);
     if (!dir)
@@ -170,7 +169,7 @@ static smalti_result add_sources(const char *folder, words *words, smalti_error 
 static smalti_result build_c(const char *folder, const char *clang, const char *output, smalti_error *error)
 {
     const char *const programs[] = {clang ? clang : "clang-19", "clang-16", "clang-14", "clang"};
-    words words = {0};
+    word_list words = {0};
     add_text(&words, programs[0]);
     smalti_result result = read_flags(folder, &words, error);
     if (result == SMALTI_OK)
@@ -233,7 +232,7 @@ static smalti_result copy_file(const char *from, const char *to, smalti_error *e
 
 static smalti_result build_rust(const char *folder, const char *output, smalti_error *error)
 {
-    char *const words[] = {"cargo",    "build", "--release",    "--target", "wasm32-unknown-unknown",
+    char *const words[] = {"cargo",        "build",  "--release", "--target", "wasm32-unknown-unknown",
                            "--target-dir", "target", NULL};
     char name[65], built[160];
     int status;
@@ -267,8 +266,7 @@ smalti_result cli_project_build(const char *folder, const char *clang, char **mo
     if (!cargo || !path)
         result = cli_fail(error, SMALTI_E_NOMEM, "no memory for a path");
     else
-        result = access(cargo, F_OK) == 0 ? build_rust(folder, output, error)
-                                          : build_c(folder, clang, output, error);
+        result = access(cargo, F_OK) == 0 ? build_rust(folder, output, error) : build_c(folder, clang, output, error);
     if (result == SMALTI_OK)
         result = smalti_kernel_inspect(path, &kernel, error);
     smalti_kernel_unref(kernel);

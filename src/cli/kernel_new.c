@@ -36,8 +36,9 @@ const cli_command cli_kernel_new = {
     .name = "kernel new",
     .summary = "make a project for a kernel of your own",
     .usage = (const char *const[]){"NAME [OPTION]...", NULL},
-    .description = "Makes a folder NAME with a small kernel that works, its build options, and all it needs of the SDK; it "
-                   "stands alone and can be moved anywhere. NAME is lower-case letters, digits and dashes.",
+    .description =
+        "Makes a folder NAME with a small kernel that works, its build options, and all it needs of the SDK; it "
+        "stands alone and can be moved anywhere. NAME is lower-case letters, digits and dashes.",
     .options = options,
     .examples = examples,
     .min_operands = 1,
@@ -85,8 +86,7 @@ static smalti_result make_folders(char *path, smalti_error *error)
     return SMALTI_OK;
 }
 
-static smalti_result write_file(const char *folder, const cli_embedded *template, const char *name,
-                                smalti_error *error)
+static smalti_result write_file(const char *folder, const cli_embedded *template, const char *name, smalti_error *error)
 {
     char *path = cli_join(folder, template->name);
     if (!path)
@@ -104,8 +104,7 @@ static smalti_result write_file(const char *folder, const cli_embedded *template
     return result;
 }
 
-static smalti_result make_project(const char *folder, const char *name, const cli_embedded *files,
-                                  smalti_error *error)
+static smalti_result make_project(const char *folder, const char *name, const cli_embedded *files, smalti_error *error)
 {
     if (mkdir(folder, 0777) != 0)
         return errno == EEXIST

@@ -28,13 +28,14 @@ const cli_command cli_kernel_test = {
     .name = "kernel test",
     .summary = "check that a kernel gives the same result for every way to cut an image",
     .usage = (const char *const[]){"[DIR|FILE|NAME] [OPTION]...", NULL},
-    .description = "Runs a kernel over generated images (a gradient and noise) of awkward sizes, in every type of sample "
-                   "and number of channels it accepts, with its parameters at their least, default and greatest "
-                   "values, in strips of many heights, and compares each result with that of the whole image at once. "
-                   "A measure is also merged from 2 and 3 parts. A project (DIR, default: this folder) is built "
-                   "first.\n\n"
-                   "A kernel that passes reads no pixels beyond its halo, keeps nothing from call to call, and looks "
-                   "up places right. The exit code of a failure is 8.",
+    .description =
+        "Runs a kernel over generated images (a gradient and noise) of awkward sizes, in every type of sample "
+        "and number of channels it accepts, with its parameters at their least, default and greatest "
+        "values, in strips of many heights, and compares each result with that of the whole image at once. "
+        "A measure is also merged from 2 and 3 parts. A project (DIR, default: this folder) is built "
+        "first.\n\n"
+        "A kernel that passes reads no pixels beyond its halo, keeps nothing from call to call, and looks "
+        "up places right. The exit code of a failure is 8.",
     .options = options,
     .examples = examples,
     .operands = CLI_FILE,
@@ -55,7 +56,7 @@ static const char *const pattern_names[PATTERNS] = {"gradient", "noise"};
 static const char *const level_names[LEVELS] = {"least", "default", "greatest"};
 
 /* One image with one set of parameters; why is set when something is wrong. */
-typedef struct trial {
+typedef struct kernel_trial {
     smalti_kernel *kernel;
     const smalti_kernel_info *info;
     double *params;
@@ -63,7 +64,7 @@ typedef struct trial {
     int pattern, level;
     uint64_t runs;
     char why[640];
-} trial;
+} kernel_trial;
 
 static uint32_t mix(uint32_t x)
 {
@@ -78,8 +79,7 @@ static void fill_image(const smalti_image *image, int pattern)
         unsigned char *row = (unsigned char *)image->data + y * image->pitch;
         for (uint32_t i = 0; i < image->width * image->channels; i++) {
             uint32_t x = i / image->channels, c = i % image->channels;
-            uint32_t value = pattern ? mix(mix(x + 7919 * y) + c) & 0xffff
-                                     : (x * 401 + y * 307 + c * 9001) & 0xffff;
+            uint32_t value = pattern ? mix(mix(x + 7919 * y) + c) & 0xffff : (x * 401 + y * 307 + c * 9001) & 0xffff;
             if (image->sample == SMALTI_SAMPLE_U8)
                 row[i] = (unsigned char)(value >> 8);
             else if (image->sample == SMALTI_SAMPLE_U16)
@@ -98,7 +98,7 @@ static double sample_at(const smalti_image *image, uint32_t y, uint32_t i)
                                                 : (double)((const float *)row)[i];
 }
 
-static void set_params(trial *trial, int level)
+static void set_params(kernel_trial *trial, int level)
 {
     trial->level = level;
     for (uint32_t i = 0; i < trial->info->param_count; i++) {
@@ -108,7 +108,7 @@ static void set_params(trial *trial, int level)
 }
 
 /* "17x13 noise, parameters at default, strips of 3 rows: …" */
-static void explain(trial *trial, uint32_t rows, uint32_t parts, const char *text)
+static void explain(kernel_trial *trial, uint32_t rows, uint32_t parts, const char *text)
 {
     char how[48];
     if (parts > 1)
@@ -122,7 +122,7 @@ static void explain(trial *trial, uint32_t rows, uint32_t parts, const char *tex
 
 /* ---- Tile kernels ---- */
 
-static void explain_pixel(trial *trial, uint32_t rows, const smalti_image *expected, const smalti_image *actual)
+static void explain_pixel(kernel_trial *trial, uint32_t rows, const smalti_image *expected, const smalti_image *actual)
 {
     char text[160];
     for (uint32_t y = 0; y < expected->height; y++)
@@ -139,7 +139,7 @@ static void explain_pixel(trial *trial, uint32_t rows, const smalti_image *expec
         }
 }
 
-static void compare_images(trial *trial, uint32_t rows, const smalti_image *expected, const smalti_image *actual)
+static void compare_images(kernel_trial *trial, uint32_t rows, const smalti_image *expected, const smalti_image *actual)
 {
     size_t row_bytes = (size_t)expected->width * expected->channels * smalti_sample_bytes(expected->sample);
     if (actual->width != expected->width || actual->height != expected->height ||
@@ -148,14 +148,13 @@ static void compare_images(trial *trial, uint32_t rows, const smalti_image *expe
         return;
     }
     for (uint32_t y = 0; y < expected->height; y++)
-        if (memcmp((char *)expected->data + y * expected->pitch, (char *)actual->data + y * actual->pitch,
-                   row_bytes)) {
+        if (memcmp((char *)expected->data + y * expected->pitch, (char *)actual->data + y * actual->pitch, row_bytes)) {
             explain_pixel(trial, rows, expected, actual);
             return;
         }
 }
 
-static void try_tile(trial *trial)
+static void try_tile(kernel_trial *trial)
 {
     smalti_image expected, actual;
     smalti_error error;
@@ -188,7 +187,8 @@ static bool near(double a, double b)
     return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 
-static void compare_values(trial *trial, uint32_t rows, uint32_t parts, const double *expected, const double *actual)
+static void compare_values(kernel_trial *trial, uint32_t rows, uint32_t parts, const double *expected,
+                           const double *actual)
 {
     size_t at = 0;
     for (uint32_t i = 0; i < trial->info->value_count; i++) {
@@ -205,7 +205,7 @@ static void compare_values(trial *trial, uint32_t rows, uint32_t parts, const do
     }
 }
 
-static void try_way(trial *trial, uint32_t rows, uint32_t parts, const double *expected, double *actual)
+static void try_way(kernel_trial *trial, uint32_t rows, uint32_t parts, const double *expected, double *actual)
 {
     smalti_error error;
     trial->runs++;
@@ -215,7 +215,7 @@ static void try_way(trial *trial, uint32_t rows, uint32_t parts, const double *e
         compare_values(trial, rows, parts, expected, actual);
 }
 
-static void try_measure(trial *trial)
+static void try_measure(kernel_trial *trial)
 {
     size_t count = 0;
     uint32_t height = trial->image.height;
@@ -238,7 +238,7 @@ static void try_measure(trial *trial)
 
 /* ---- All cases of one type of sample and number of channels ---- */
 
-static void try_image(trial *trial)
+static void try_image(kernel_trial *trial)
 {
     int levels = trial->info->param_count ? LEVELS : 1;
     for (trial->pattern = 0; trial->pattern < PATTERNS && !*trial->why; trial->pattern++) {
@@ -253,12 +253,12 @@ static void try_image(trial *trial)
     }
 }
 
-static void try_class(trial *trial, smalti_sample sample, uint32_t channels)
+static void try_class(kernel_trial *trial, smalti_sample sample, uint32_t channels)
 {
     smalti_error error;
     for (size_t i = 0; i < CLI_COUNT(sizes) && !*trial->why; i++) {
-        trial->image = (smalti_image){
-            .width = sizes[i].width, .height = sizes[i].height, .channels = channels, .sample = sample};
+        trial->image =
+            (smalti_image){.width = sizes[i].width, .height = sizes[i].height, .channels = channels, .sample = sample};
         if (smalti_image_alloc(&trial->image, &error) < 0) {
             explain(trial, sizes[i].height, 1, error.message);
             return;
@@ -268,7 +268,7 @@ static void try_class(trial *trial, smalti_sample sample, uint32_t channels)
     }
 }
 
-static void tell_class(cli_json *json, const trial *trial, smalti_sample sample, uint32_t channels)
+static void tell_class(cli_json *json, const kernel_trial *trial, smalti_sample sample, uint32_t channels)
 {
     if (!json) {
         printf("%-4s  %-3s  %u channel%s  %5llu runs\n", *trial->why ? "FAIL" : "PASS", cli_sample_name(sample),
@@ -299,7 +299,7 @@ static bool test_kernel(smalti_kernel *kernel, cli_json *json)
         for (uint32_t channels = 1; channels <= 4; channels++) {
             if (!(info->samples & (1u << samples[i])) || !(info->channels & (1u << channels)))
                 continue;
-            trial trial = {.kernel = kernel, .info = info, .params = params};
+            kernel_trial trial = {.kernel = kernel, .info = info, .params = params};
             try_class(&trial, samples[i], channels);
             tell_class(json, &trial, samples[i], channels);
             passed &= !*trial.why;
