@@ -159,6 +159,7 @@ static boolean input_fill(j_decompress_ptr jpeg)
 {
     static const JOCTET end[2] = {0xff, JPEG_EOI};
     jpeg_decoder *self = jpeg->client_data;
+    self->input.bytes_in_buffer = 0; /* while it decodes, libjpeg keeps its own count */
     if (!self->base.options.lenient)
         leave(self, SMALTI_E_FORMAT_TRUNCATED, "the file ends before its end marker");
     self->ended = true;
@@ -173,7 +174,6 @@ static void input_skip(j_decompress_ptr jpeg, long count)
     if (count <= 0)
         return;
     if ((size_t)count > self->input.bytes_in_buffer) {
-        self->input.bytes_in_buffer = 0;
         input_fill(jpeg);
         return;
     }

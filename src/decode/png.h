@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the PNG decoder share: png.c (head, life cycle), png_chunk.c (chunks), png_metadata.c, png_stream.c
+ * (IDAT chunks → filtered rows), png_rows.c (filtered rows → pixels), png_expand.c (stored → delivered samples). */
+#ifndef SMALTI_SRC_DECODE_PNG_H
+#define SMALTI_SRC_DECODE_PNG_H
+
+#include "decode/decode.h"
+#include "pixel/png_filter.h"
+
+enum {
+    SMALTI__PNG_GRAY = 0,
+    SMALTI__PNG_RGB = 2,
+    SMALTI__PNG_PALETTE = 3,
+    SMALTI__PNG_GRAY_ALPHA = 4,
+    SMALTI__PNG_RGBA = 6
+};
+
+#define SMALTI__PNG_TYPE(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+
+typedef struct smalti__png_chunk {
+    uint32_t type;       /* SMALTI__PNG_TYPE */
+    uint32_t size;       /* bytes of data */
+    size_t offset;       /* of the chunk in the file */
+    const uint8_t *data; /* borrowed from the source */
+} smalti__png_chunk;
+
+typedef struct smalti__png {
+    smalti__decoder base;
+
+    /* From the head of the file. */
+    uint32_t color, depth;     /* as in IHDR */
+    uint32_t stored_channels;  /* samples in a stored pixel */
+    size_t row_bytes;          /* of a stored row, without its filter byte */
+    size_t filter_bpp;         /* distance of the filters: bytes of a stored pixel, at least 1 */
+    size_t pixel_bytes;        /* of a delivered pixel */
+    bool has_palette, has_key; /* has_key: tRNS names a transparent color */
+    bool expand;               /* stored rows are not what is delivered */
+    uint8_t palette[256][4];   /* RGBA; opaque black where the file has no entry */
+    uint32_t palette_count;
+    uint16_t key[3];
+    size_t idat_offset; /* of the first IDAT chunk */
+
+    /* The compressed stream: IDAT chunks one after the other. */
+    struct inflate_state *inflate; /* from the pool */
+    size_t offset;                 /* in the file: what the inflater gets next, or the chunk behind the IDATs */
+    size_t chunk_offset;           /* of the IDAT chunk */
+    size_t chunk_left;             /* data of it that the inflater has not got yet */
+    uint32_t chunk_crc;            /* of its type and data so far */
+    bool in_chunk, chunks_done, stream_done;
+    bool cut;   /* no more rows can be had from damaged data (lenient) */
+    bool warned_filter, warned_index, warned_missing;
+
+    /* Filtered rows: [begin, end) of the buffer is inflated and not yet used; what stands before begin is the row above. */
+    uint8_t *buffer;
+    size_t capacity, begin, end;
+    uint64_t bytes_left; /* of the filtered image that are not yet inflated */
+
+    uint8_t
+        *above; /* the row above the next one (delivered form) for a read's first row; zeros for an interlaced pass */
+    uint8_t *frame; /* interlaced: the whole image */
+    uint8_t *line; /* interlaced: one row of a pass in delivered samples */
+    bool frame_done;
+    const smalti__png_filters *filters;
+} smalti__png;
+
+/* png_chunk.c */
+/* Damage that a lenient decoder can go on from: a warning then (result OK), else the error. */
+smalti_result smalti__png_damage(smalti__png *png, smalti_error *error, smalti_result code, uint64_t offset,
+                                 const char *format, ...) SMALTI__PRINTF(5, 6);
+void smalti__png_warn(const smalti__png *png, const char *format, ...) SMALTI__PRINTF(2, 3);
+/* The chunk at offset. Its checksum is not looked at. FORMAT_TRUNCATED when it does not end inside the file. */
+smalti_result smalti__png_chunk_at(const smalti__png *png, size_t offset, smalti__png_chunk *chunk,
+                                   smalti_error *error);
+smalti_result smalti__png_chunk_check(smalti__png *png, const smalti__png_chunk *chunk, smalti_error *error);
+size_t smalti__png_chunk_end(const smalti__png_chunk *chunk);
+/* IHDR up to the first IDAT. */
+smalti_result smalti__png_read_head(smalti__png *png, smalti_error *error);
+/* All that stands behind the last IDAT, up to IEND. */
+smalti_result smalti__png_check_tail(smalti__png *png, smalti_error *error);
+
+/* png_metadata.c: a chunk that is wrong or too large is dropped with a warning. */
+smalti_result smalti__png_metadata_chunk(smalti__png *png, const smalti__png_chunk *chunk, smalti_error *error);
+/* Looks for metadata behind the pixels, as long as that costs little. */
+smalti_result smalti__png_metadata_tail(smalti__png *png, smalti_error *error);
+
+/* png_stream.c */
+void smalti__png_stream_start(smalti__png *png);
+/* Inflates until the buffer holds a row of row_bytes behind its filter byte; keep bytes before begin are kept. False when
+ * there is no such row (lenient: cut is set). */
+smalti_result smalti__png_stream_fill(smalti__png *png, size_t row_bytes, size_t keep, bool *have, smalti_error *error);
+/* Behind the last row: the end of the compressed data and of the IDAT chunks. */
+smalti_result smalti__png_stream_finish(smalti__png *png, smalti_error *error);
+
+/* png_rows.c */
+size_t smalti__png_work_bytes(const smalti__png *png);
+smalti_result smalti__png_rows_start(smalti__png *png, smalti_error *error);
+smalti_result smalti__png_rows_read(smalti__png *png, uint8_t *dst, size_t pitch, uint32_t rows, smalti_error *error);
+/* png_adam7.c */
+uint64_t smalti__png_adam7_bytes(const smalti__png *png); /* of the filtered image */
+smalti_result smalti__png_adam7_decode(smalti__png *png, smalti_error *error);
+
+/* png_expand.c: width pixels as they are delivered. */
+void smalti__png_expand(smalti__png *png, uint8_t *dst, const uint8_t *src, uint32_t width);
+
+/* Bytes of a stored row of so many pixels, without the filter byte. */
+static inline size_t smalti__png_row_bytes(const smalti__png *png, uint32_t width)
+{
+    return (size_t)(((uint64_t)width * png->stored_channels * png->depth + 7) / 8);
+}
+
+/* Undoes the filter of a row in the buffer. row is the place of its filter byte. */
+smalti_result smalti__png_filter_of(smalti__png *png, const uint8_t *row, uint32_t *filter, smalti_error *error);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The formats that can be decoded, and the life of any decoder. */
+#include "decode/decode.h"
+
+const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png, &smalti__decoder_jpeg, NULL};
+
+void smalti__metadata_clear(smalti__metadata *metadata)
+{
+    free(metadata->icc.data);
+    free(metadata->exif.data);
+    free(metadata->xmp.data);
+    *metadata = (smalti__metadata){0};
+}
+
+smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_options *options,
+                                   smalti__decoder **decoder, smalti_error *error)
+{
+    if (!source->size)
+        return smalti__source_fail(source, error, SMALTI_E_FORMAT_TRUNCATED, 0, "the file is empty");
+    const smalti__decoder_format *format = NULL;
+    for (size_t i = 0; smalti__decoder_formats[i] && !format; i++)
+        if (smalti__decoder_formats[i]->probe(source->data, source->size))
+            format = smalti__decoder_formats[i];
+    if (!format)
+        return smalti__source_fail(source, error, SMALTI_E_FORMAT_UNKNOWN, 0, "no image format begins like this");
+    return format->open(source, options, decoder, error);
+}
+
+smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *error)
+{
+    return decoder->ops->start(decoder, error);
+}
+
+smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows,
+                                   smalti_error *error)
+{
+    SMALTI__TRY(rows ? decoder->ops->read(decoder, dst, pitch, rows, error) : SMALTI_OK);
+    decoder->row += rows;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *error)
+{
+    return decoder->ops->finish(decoder, error);
+}
+
+void smalti__decoder_close(smalti__decoder *decoder)
+{
+    if (decoder)
+        decoder->ops->close(decoder);
+}
