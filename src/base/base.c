@@ -24,6 +24,8 @@ const char *smalti_result_name(smalti_result result)
 }
 
 static smalti_result fill(smalti_error *error, smalti_result code, int sys_errno, uint64_t offset, const char *format,
+                          va_list arguments) SMALTI__PRINTF(5, 0);
+static smalti_result fill(smalti_error *error, smalti_result code, int sys_errno, uint64_t offset, const char *format,
                           va_list arguments)
 {
     if (!error)
