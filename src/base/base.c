@@ -112,6 +112,23 @@ void smalti__error_prefix(smalti_error *error, const char *name)
     memcpy(error->message, message, sizeof message);
 }
 
+#if defined(__x86_64__)
+__attribute__((target("avx"))) static void zero_upper(void)
+{
+    __builtin_ia32_vzeroupper();
+}
+
+void smalti__clear_upper_registers(void)
+{
+    if (__builtin_cpu_supports("avx"))
+        zero_upper();
+}
+#else
+void smalti__clear_upper_registers(void)
+{
+}
+#endif
+
 static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec time;
