@@ -47,6 +47,10 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add_fd(smalti_job *j
 /** How many inputs the job has. */
 SMALTI_API size_t smalti_job_input_count(const smalti_job *job);
 
+/** Name of an input by its index in the job, as it stands in events. A view, valid until the job changes; NULL past the
+ * end. */
+SMALTI_API const char *smalti_job_input_name(const smalti_job *job, size_t index);
+
 /** Adds a kernel step. params: "name=value,…" or NULL. The kernel is loaded and its parameters are checked by
  * smalti_plan_new. */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_kernel_add(smalti_job *job, const char *module,

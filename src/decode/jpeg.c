@@ -138,11 +138,12 @@ static void on_message(j_common_ptr common, int level)
         smalti__jpeg_warn(&self->base.options, "%s", self->message);
         return;
     }
+    if (self->damages++) /* one message is enough: there may be thousands */
+        return;
     take_message(self);
     if (!self->base.options.lenient)
         leave(self, SMALTI_E_FORMAT, self->message);
-    if (self->damages++ == 0)
-        warn_of_damage(self);
+    warn_of_damage(self);
 }
 
 static void on_print(j_common_ptr common)
@@ -159,6 +160,7 @@ static boolean input_fill(j_decompress_ptr jpeg)
 {
     static const JOCTET end[2] = {0xff, JPEG_EOI};
     jpeg_decoder *self = jpeg->client_data;
+    self->input.bytes_in_buffer = 0; /* while it decodes, libjpeg keeps its own count */
     if (!self->base.options.lenient)
         leave(self, SMALTI_E_FORMAT_TRUNCATED, "the file ends before its end marker");
     self->ended = true;
@@ -173,7 +175,6 @@ static void input_skip(j_decompress_ptr jpeg, long count)
     if (count <= 0)
         return;
     if ((size_t)count > self->input.bytes_in_buffer) {
-        self->input.bytes_in_buffer = 0;
         input_fill(jpeg);
         return;
     }
@@ -189,6 +190,7 @@ static void on_progress(j_common_ptr common)
         snprintf(self->message, sizeof self->message, "more than %d scans", MOST_SCANS);
         leave(self, SMALTI_E_LIMIT, self->message);
     }
+    /* a marker that was read but not yet parsed is among what may turn out to be damaged */
     size_t at = position(self);
     self->safe_offset = self->jpeg.unread_marker && !self->ended && at >= 2 ? at - 2 : at;
 }

@@ -120,6 +120,7 @@ static smalti_result inflate_some(smalti__png *png, uint8_t *out, size_t room, s
         bool last_try = !inflate->avail_in;
         uint32_t room_before = inflate->avail_out;
         int outcome = isal_inflate(inflate);
+        smalti__clear_upper_registers();
         png->stream_done = inflate->block_state == ISAL_BLOCK_FINISH;
         if (outcome < 0 || outcome == ISAL_NEED_DICT)
             SMALTI__TRY(bad_data(png, outcome, error));

@@ -114,6 +114,7 @@ static smalti_result deflate_stream(smalti__png_encoder *png, bool last, smalti_
             if (!stream->avail_out)
                 SMALTI__TRY(flush_idat(png, false, error));
             int outcome = isal_deflate(stream);
+            smalti__clear_upper_registers();
             if (outcome != COMP_OK)
                 return smalti__fail(error, SMALTI_E_INVALID, "PNG encoder: deflate failed (%d)", outcome);
         } while (stream->end_of_stream ? stream->internal_state.state != ZSTATE_END : stream->avail_in > 0);

@@ -2,21 +2,6 @@
  * Kernels over images in memory. */
 #include "pipeline/task.h"
 
-static smalti_result check_image(const smalti_image *image, smalti_error *error)
-{
-    size_t row;
-    if (!image->data || !image->width || !image->height || image->channels < 1 || image->channels > 4 ||
-        !smalti_sample_bytes(image->sample) || image->sample == SMALTI_SAMPLE_F16 ||
-        !smalti__mul(image->width, image->channels * smalti_sample_bytes(image->sample), &row) || image->pitch < row)
-        return smalti__fail(error, SMALTI_E_INVALID, "the image's geometry is wrong");
-    return SMALTI_OK;
-}
-
-static smalti__shape shape_of(const smalti_image *image)
-{
-    return (smalti__shape){image->width, image->height, image->channels, image->sample};
-}
-
 /* ---- tiles ---- */
 
 static smalti_result emit_to_image(void *user, const void *rows, size_t pitch, uint32_t count, smalti_error *error)
@@ -37,8 +22,8 @@ static smalti_result run_steps(smalti__chain_setup *setup, const smalti_image *i
 {
     smalti__shape seen[SMALTI__STEPS_MAX], last = {0};
     smalti__chain *chain = NULL;
-    SMALTI__TRY(check_image(in, error));
-    setup->in = shape_of(in);
+    SMALTI__TRY(smalti__image_check(in, error));
+    setup->in = smalti__image_shape(in);
     SMALTI__TRY(smalti__chain_route(setup->steps, setup->step_count, &setup->in, seen, &last, error));
     setup->out = last;
     setup->out.sample = in->sample;
@@ -141,7 +126,7 @@ static smalti_result part_open(struct part *part, smalti_error *error)
 static void part_fill(const struct part *part, uint32_t y, uint32_t rows)
 {
     static const uint8_t no_background[3];
-    const smalti__shape from = shape_of(part->image);
+    const smalti__shape from = smalti__image_shape(part->image);
     size_t pixel = smalti__pixel_bytes(&part->seen);
     int64_t halo = part->step->halo, last = (int64_t)part->image->height - 1;
     for (int64_t i = -halo; i < rows + halo; i++) {
@@ -176,9 +161,9 @@ smalti_result smalti_kernel_measure(smalti_kernel *kernel, const double *params,
     smalti__shape out;
     if (smalti_kernel_describe(kernel)->kind != SMALTI_KERNEL_MEASURE)
         return smalti__fail(error, SMALTI_E_INVALID, "kernel %s is no measure", smalti_kernel_describe(kernel)->name);
-    SMALTI__TRY(check_image(in, error));
+    SMALTI__TRY(smalti__image_check(in, error));
     SMALTI__TRY(smalti_kernel_halo(kernel, params, &step.halo, error));
-    const smalti__shape shape = shape_of(in);
+    const smalti__shape shape = smalti__image_shape(in);
     struct part first = {.step = &step, .image = in, .strip_rows = strip_rows ? strip_rows : 64};
     first.strip_rows = first.strip_rows < in->height ? first.strip_rows : in->height;
     parts = !parts ? 1 : parts < in->height ? parts : in->height;

@@ -46,7 +46,7 @@ static smalti_result info_of(smalti__source *source, smalti_info *info, smalti_e
 smalti_result smalti_info_read(const char *path, smalti_info *info, smalti_error *error)
 {
     /* mapped from 64 KiB on: only the pages that the head lies in are read */
-    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30};
+    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30, .head_only = true};
     smalti__source source;
     SMALTI__TRY(smalti__source_open(&source, path, &options, error));
     smalti_result result = info_of(&source, info, error);
@@ -118,16 +118,6 @@ smalti_result smalti_image_read_memory(const void *data, size_t size, const char
 
 /* ---- writing ---- */
 
-static smalti_result check_image(const smalti_image *image, smalti_error *error)
-{
-    size_t row;
-    if (!image->data || !image->width || !image->height || image->channels < 1 || image->channels > 4 ||
-        !smalti_sample_bytes(image->sample) || image->sample == SMALTI_SAMPLE_F16 ||
-        !smalti__mul(image->width, image->channels * smalti_sample_bytes(image->sample), &row) || image->pitch < row)
-        return smalti__fail(error, SMALTI_E_INVALID, "the image's geometry is wrong");
-    return SMALTI_OK;
-}
-
 static smalti_result encode_params(const smalti_encode_options *options, smalti__encode_params *params,
                                    smalti_error *error)
 {
@@ -195,7 +185,7 @@ smalti_result smalti_image_write(const smalti_image *image, const char *path, co
 {
     smalti__encode_params params;
     const char *dot = strrchr(path, '.');
-    SMALTI__TRY(check_image(image, error));
+    SMALTI__TRY(smalti__image_check(image, error));
     SMALTI__TRY(encode_params(options, &params, error));
     const smalti__encoder_format *format = options && *options->format ? smalti__encoder_find(options->format)
                                            : dot && dot[1]             ? smalti__encoder_find(dot + 1)
@@ -215,7 +205,7 @@ smalti_result smalti_image_write_memory(const smalti_image *image, const smalti_
                                         size_t *size, smalti_error *error)
 {
     smalti__encode_params params;
-    SMALTI__TRY(check_image(image, error));
+    SMALTI__TRY(smalti__image_check(image, error));
     SMALTI__TRY(encode_params(options, &params, error));
     const smalti__encoder_format *format = smalti__encoder_find(options && *options->format ? options->format : "png");
     if (!format)

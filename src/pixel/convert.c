@@ -2,10 +2,14 @@
  * Changes of sample type and channels. Off the fast path: the plan chooses samples that need none wherever it can. */
 #include "pixel/convert.h"
 
-bool smalti__convert_possible(uint32_t from_channels, uint32_t to_channels)
+smalti_result smalti__image_check(const smalti_image *image, smalti_error *error)
 {
-    bool from_color = from_channels >= 3, to_color = to_channels >= 3;
-    return !from_color || to_color;
+    size_t row;
+    if (!image->data || !image->width || !image->height || image->channels < 1 || image->channels > 4 ||
+        !smalti_sample_bytes(image->sample) || image->sample == SMALTI_SAMPLE_F16 ||
+        !smalti__mul(image->width, image->channels * smalti_sample_bytes(image->sample), &row) || image->pitch < row)
+        return smalti__fail(error, SMALTI_E_INVALID, "the image's geometry is wrong");
+    return SMALTI_OK;
 }
 
 /* Samples are read and written as numbers 0…1: one path for every pair of types. */

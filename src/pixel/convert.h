@@ -22,9 +22,12 @@ static inline bool smalti__shape_same(const smalti__shape *a, const smalti__shap
     return a->width == b->width && a->height == b->height && a->channels == b->channels && a->sample == b->sample;
 }
 
-/* Whether rows of from can become rows of to: any sample type; gray to colour, alpha added (opaque) or flattened over a
- * background. Colour never becomes gray by itself. */
-bool smalti__convert_possible(uint32_t from_channels, uint32_t to_channels);
+static inline smalti__shape smalti__image_shape(const smalti_image *image)
+{
+    return (smalti__shape){image->width, image->height, image->channels, image->sample};
+}
+/* INVALID unless the caller's image can be one. */
+smalti_result smalti__image_check(const smalti_image *image, smalti_error *error);
 
 /* Converts count rows. background: RGB, used when alpha is flattened (its Rec. 709 luma for gray). Formulas: u8 → u16
  * ×257; u16 → u8 rounded to nearest; f32 is 0…1, clamped. */

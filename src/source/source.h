@@ -18,6 +18,7 @@ typedef struct smalti__source_options {
     smalti__pool *pool;   /* for the buffer; may be NULL */
     size_t map_threshold; /* map regular files of this size and more; 0: the default, 1 MiB; SIZE_MAX: never */
     size_t max_bytes;     /* refuse larger inputs with LIMIT; 0: no limit */
+    bool head_only;       /* little more than the first pages of a map will be used: the rest is not read ahead */
 } smalti__source_options;
 
 /* path "-": standard input, from where it is. A FIFO that nobody writes to is waited for. The messages of all errors begin
@@ -40,7 +41,8 @@ smalti_result smalti__source_check(const smalti__source *source, smalti_error *e
 /* Also fine for a zeroed struct. */
 void smalti__source_close(smalti__source *source);
 
-/* Fills in an error "name: message at byte offset". */
+/* Fills in an error "name: message at byte offset" and returns code; or the error of smalti__source_check when the file
+ * was changed, since that is why it is malformed. */
 smalti_result smalti__source_fail(const smalti__source *source, smalti_error *error, smalti_result code,
                                   uint64_t offset, const char *format, ...) SMALTI__PRINTF(5, 6);
 

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Gaussian blur of single rows: down the columns into a row in scratch, then across that row. Bytes are computed in
+ * 16-bit fixed point (weights in units of 1/65536, 6 bits of fraction between the two passes), other samples in floats.
+ * All channels are treated alike, alpha too. */
+#ifndef SMALTI_KERNELS_GAUSSIAN_H
+#define SMALTI_KERNELS_GAUSSIAN_H
+
+#include <smalti_kernel.h>
+
+enum { GAUSSIAN_MOST = 150, GAUSSIAN_SHIFT = 16, GAUSSIAN_FRACTION = 6 };
+
+/* The weights of a Gaussian cut at 3 sigma, from the centre outwards. */
+struct gaussian {
+    int32_t radius;
+    float weight[GAUSSIAN_MOST + 1];      /* of a sample */
+    smalti_i16x8 pair[GAUSSIAN_MOST / 2 +
+                      1]; /* of the sums of two samples, two distances in turn; scaled by 1 << GAUSSIAN_SHIFT */
+};
+
+SMALTI_INLINE int32_t gaussian_radius(double sigma)
+{
+    const int32_t down = (int32_t)(3 * sigma);
+    return down + (down < 3 * sigma);
+}
+
+static void gaussian_init(struct gaussian *g, double sigma)
+{
+    double tail[GAUSSIAN_MOST + 2] = {0}, one;
+    int32_t fixed[GAUSSIAN_MOST + 2] = {0};
+    const int32_t radius = g->radius = gaussian_radius(sigma);
+    for (int32_t k = radius; k >= 0; k--)
+        tail[k] = tail[k + 1] + smalti_exp(-k * k / (2 * sigma * sigma));
+    one = tail[0] + tail[1];
+    /* Rounding the sums from the outside in, not the weights, keeps the total exact: flat areas stay as they are. */
+    for (int32_t k = radius; k >= 0; k--) {
+        g->weight[k] = (float)((tail[k] - tail[k + 1]) / one);
+        fixed[k] = smalti_round(tail[k] / one * (1 << GAUSSIAN_SHIFT)) -
+                   smalti_round(tail[k + 1] / one * (1 << GAUSSIAN_SHIFT));
+    }
+    /* The centre is added to itself, so its weight is halved; that also makes it fit 16 bits. */
+    fixed[0] = (1 << (GAUSSIAN_SHIFT - 1)) - smalti_round(tail[1] / one * (1 << GAUSSIAN_SHIFT));
+    for (int32_t k = 0; k <= radius; k += 2)
+        g->pair[k / 2] = smalti_splat_pair(fixed[k], k < radius ? fixed[k + 1] : 0);
+}
+
+/* Samples in the row between the passes, with those to the left and right that the second pass reads. */
+SMALTI_INLINE size_t gaussian_row(const smalti_tile *tile, int32_t radius)
+{
+    return ((size_t)tile->width + 2 * (size_t)radius) * tile->channels + 64;
+}
+
+/* Row y blurred downwards, 64 times the value. */
+static void gaussian_down_u8(const smalti_tile *tile, const struct gaussian *g, int32_t y, int16_t *restrict row)
+{
+    const ptrdiff_t pitch = tile->src_pitch, count = (ptrdiff_t)gaussian_row(tile, g->radius) - 64;
+    const uint8_t *src = SMALTI_SRC(uint8_t, tile, y) - (ptrdiff_t)g->radius * tile->channels;
+    const int32_t shift = GAUSSIAN_SHIFT - GAUSSIAN_FRACTION;
+    for (ptrdiff_t i = 0; i < count; i += 16) {
+        const uint8_t *above = src + i, *below = src + i;
+        smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a, c = a, d = a;
+        for (int32_t k = 0; k <= g->radius; k += 2) {
+            const ptrdiff_t next = k < g->radius ? pitch : 0; /* the weight is 0 behind the last */
+            const smalti_u8x16 p0 = smalti_load_u8x16(above), p1 = smalti_load_u8x16(below);
+            const smalti_u8x16 q0 = smalti_load_u8x16(above - next), q1 = smalti_load_u8x16(below + next);
+            const smalti_i16x8 p = smalti_sum_low_u8(p0, p1), q = smalti_sum_low_u8(q0, q1);
+            const smalti_i16x8 r = smalti_sum_high_u8(p0, p1), s = smalti_sum_high_u8(q0, q1);
+            a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
+            b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
+            c += smalti_dot(smalti_zip_low_i16(r, s), g->pair[k / 2]);
+            d += smalti_dot(smalti_zip_high_i16(r, s), g->pair[k / 2]);
+            above -= 2 * pitch, below += 2 * pitch;
+        }
+        smalti_store_i16x8(row + i, smalti_narrow_i16(a >> shift, b >> shift));
+        smalti_store_i16x8(row + i + 8, smalti_narrow_i16(c >> shift, d >> shift));
+    }
+}
+
+/* Eight samples of such a row blurred sideways; at is the first of them. Scaled by 1 << bits. */
+SMALTI_INLINE smalti_i16x8 gaussian_across(const int16_t *at, ptrdiff_t step, const struct gaussian *g, int32_t bits)
+{
+    const int16_t *left = at, *right = at;
+    const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits;
+    smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a;
+    for (int32_t k = 0; k <= g->radius; k += 2) {
+        const ptrdiff_t next = k < g->radius ? step : 0;
+        const smalti_i16x8 p = smalti_load_i16x8(left) + smalti_load_i16x8(right);
+        const smalti_i16x8 q = smalti_load_i16x8(left - next) + smalti_load_i16x8(right + next);
+        a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
+        b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
+        left -= 2 * step, right += 2 * step;
+    }
+    return smalti_narrow_i16(a >> shift, b >> shift);
+}
+
+/* The same two passes in floats, four samples at a time. */
+#define GAUSSIAN_DOWN(name, T)                                                                                        \
+    static void gaussian_down_##name(const smalti_tile *tile, const struct gaussian *g, int32_t y, float *row)        \
+    {                                                                                                                 \
+        const ptrdiff_t pitch = (ptrdiff_t)(tile->src_pitch / sizeof(T));                                             \
+        const ptrdiff_t count = (ptrdiff_t)gaussian_row(tile, g->radius) - 64;                                        \
+        const T *src = SMALTI_SRC(T, tile, y) - (ptrdiff_t)g->radius * tile->channels;                                \
+        for (ptrdiff_t i = 0; i < count; i += 4) {                                                                    \
+            smalti_f32x4 sum = smalti_get_##name(src + i) * g->weight[0];                                             \
+            for (int32_t k = 1; k <= g->radius; k++)                                                                  \
+                sum +=                                                                                                \
+                    (smalti_get_##name(src + i - k * pitch) + smalti_get_##name(src + i + k * pitch)) * g->weight[k]; \
+            smalti_store_f32x4(row + i, sum);                                                                         \
+        }                                                                                                             \
+    }
+SMALTI_INLINE smalti_f32x4 gaussian_across_f32(const float *at, ptrdiff_t step, const struct gaussian *g)
+{
+    smalti_f32x4 sum = smalti_load_f32x4(at) * g->weight[0];
+    for (int32_t k = 1; k <= g->radius; k++)
+        sum += (smalti_load_f32x4(at - k * step) + smalti_load_f32x4(at + k * step)) * g->weight[k];
+    return sum;
+}
+
+#endif

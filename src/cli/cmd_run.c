@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * smalti run: a job from the command line, and its run. */
+#include "cli/report.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int run(const cli_arguments *arguments);
+
+static const cli_option options[] = {
+    {.group = "Inputs",
+     .name = "recursive",
+     .letter = 'r',
+     .summary = "take folders with everything below them, and keep the folders in the names of outputs"},
+    {.name = "files-from",
+     .kind = CLI_FILE,
+     .placeholder = "LIST",
+     .summary = "read names of inputs from a file, '-' for standard input: one on each line, or ended by NUL as "
+                "'find -print0' writes them (found out by itself)"},
+    {.name = "null", .letter = '0', .summary = "names in LIST end with NUL, whatever it looks like"},
+    {.name = "job",
+     .kind = CLI_FILE,
+     .placeholder = "FILE",
+     .summary = "start from a job in JSON, '-' for standard input; inputs and kernels given here are added to it, "
+                "other options replace what it says"},
+    {.name = "lenient",
+     .key = "input.lenient",
+     .key_value = "true",
+     .summary = "keep what can be decoded of a damaged image, and warn"},
+    {.name = "no-auto-orient",
+     .key = "input.orient",
+     .key_value = "false",
+     .summary = "leave pixels as stored instead of turning them upright as EXIF says"},
+
+    {.group = "Kernels",
+     .name = "kernel",
+     .letter = 'k',
+     .repeat = true,
+     .kind = CLI_KERNEL,
+     .placeholder = "KERNEL",
+     .summary = "run a kernel: the name of a shipped one (see 'smalti kernel list') or a file, with its parameters "
+                "behind a colon: sharpen:amount=0.7 or ./mine.wasm:radius=3,mix=0.5; several run in the order given, "
+                "in one pass"},
+    {.name = "kernel-deadline",
+     .kind = CLI_DURATION,
+     .placeholder = "TIME",
+     .min = 1,
+     .max = 24 * 3600 * 1000,
+     .key = "limits.kernel_ms",
+     .summary = "end a kernel's call that takes longer (default 10s)"},
+    {.name = "kernel-memory",
+     .kind = CLI_SIZE,
+     .placeholder = "SIZE",
+     .min = 65536,
+     .max = UINT64_C(4) << 30,
+     .key = "limits.kernel_memory",
+     .summary = "memory that one instance of a kernel may have (default 256M)"},
+
+    {.group = "Output",
+     .name = "output",
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .placeholder = "PATH",
+     .summary = "folder for the outputs, made when it is not there; with one input also a file (a name that ends in "
+                ".png, .jpg or .jpeg) or '-' for standard output. Kernels that only measure need none"},
+    {.name = "template",
+     .kind = CLI_TEXT,
+     .placeholder = "TEXT",
+     .key = "output.template",
+     .summary = "names of outputs in the folder (default '{stem}{ext}'): {stem} is the input's name without its "
+                "ending, {ext} the ending of the output's format with its dot, {name} the input's name, {dir} its "
+                "folder below the one given, {index} its number"},
+    {.name = "format",
+     .kind = CLI_CHOICE,
+     .placeholder = "FORMAT",
+     .choices = "png|jpeg",
+     .key = "output.format",
+     .summary = "format of outputs: png or jpeg (default: that of the input, or what the output's name says)"},
+    {.name = "quality",
+     .kind = CLI_NUMBER,
+     .placeholder = "N",
+     .min = 1,
+     .max = 100,
+     .key = "output.quality",
+     .summary = "JPEG quality, 1 to 100 (default 80)"},
+    {.name = "subsampling",
+     .kind = CLI_CHOICE,
+     .placeholder = "MODE",
+     .choices = "420|422|444",
+     .key = "output.subsampling",
+     .summary = "JPEG chroma subsampling: 420 (default), 422 or 444"},
+    {.name = "png-effort",
+     .kind = CLI_NUMBER,
+     .placeholder = "N",
+     .min = 1,
+     .max = 9,
+     .key = "output.png_effort",
+     .summary = "PNG compression, 1 (fastest) to 9 (smallest); default 4"},
+    {.name = "background",
+     .kind = CLI_COLOR,
+     .placeholder = "RRGGBB",
+     .key = "output.background",
+     .summary = "colour behind transparent pixels in a JPEG (default ffffff)"},
+    {.name = "keep-metadata",
+     .key = "output.metadata",
+     .key_value = "all",
+     .summary = "keep EXIF (with places and dates) and XMP; otherwise only the colour profile is kept"},
+    {.name = "skip-existing",
+     .key = "output.skip_existing",
+     .key_value = "true",
+     .summary = "leave out inputs whose output is there already: goes on with a batch that was stopped"},
+    {.name = "overwrite",
+     .key = "output.overwrite",
+     .key_value = "true",
+     .summary = "let an output replace its own input"},
+
+    {.group = "Running",
+     .name = "jobs",
+     .letter = 'j',
+     .kind = CLI_NUMBER,
+     .placeholder = "N",
+     .min = 1,
+     .max = 1024,
+     .summary = "threads that work at the same time (default: one for each processor)"},
+    {.name = "memory",
+     .kind = CLI_SIZE,
+     .placeholder = "SIZE",
+     .min = 1 << 20,
+     .max = UINT64_C(1) << 46,
+     .summary = "memory for images in work (default: 1G, or half of the machine's); inputs wait their turn"},
+    {.name = "max-pixels",
+     .kind = CLI_PIXELS,
+     .placeholder = "N",
+     .min = 1,
+     .max = UINT64_C(1) << 62,
+     .key = "limits.pixels",
+     .summary = "refuse images with more pixels (default 268402689); N may end in k, M or G"},
+    {.name = "strip-rows",
+     .kind = CLI_NUMBER,
+     .placeholder = "N",
+     .min = 1,
+     .max = 65536,
+     .summary = "rows worked on at a time (default: chosen from the image); the outputs are the same for any"},
+    {.name = "at",
+     .kind = CLI_TEXT,
+     .placeholder = "PLACE",
+     .summary = "where to run: 'threads' of this process (default); there is no other place in this version"},
+    {.name = "dry-run", .summary = "print what would be done, and do nothing"},
+
+    {.group = "Reports",
+     .name = "progress",
+     .kind = CLI_CHOICE,
+     .placeholder = "MODE",
+     .choices = "auto|json|none",
+     .summary = "auto: a bar, when standard error is a terminal (default); json: an object on a line of standard "
+                "error for every event; none"},
+    {.name = "json", .summary = "write results and a summary to standard output as JSON"},
+    {.name = "stats", .summary = "tell where time and memory went, on standard error"},
+    {.name = "quiet", .letter = 'q', .summary = "no progress, warnings or summary, only errors"},
+    {.name = "verbose", .letter = 'v', .repeat = true, .summary = "name every output; twice: also debugging"},
+    {0},
+};
+
+static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...", "INPUT... -k MEASURE [OPTION]...",
+                                    "--job FILE [OPTION]...", NULL};
+
+static const cli_example examples[] = {
+    {"Blur, then sharpen all photographs of a folder:",
+     "smalti run photos -r -k gaussian-blur:sigma=2 -k sharpen -o out"},
+    {"A kernel of your own, as JPEG:", "smalti run a.png -k ./mine.wasm:radius=3 -o a.jpg --quality 90"},
+    {"Go on with a batch that was stopped:",
+     "find . -name '*.jpg' -print0 | smalti run --files-from - -k sepia -o out --skip-existing"},
+    {"Measure how sharp photographs are:", "smalti run photos -k sharpness --json"},
+    {"In a pipe:", "smalti run - -k invert -o - <in.png >out.png"},
+    {0},
+};
+
+const cli_command cli_run = {
+    .name = "run",
+    .summary = "run kernels over images",
+    .usage = usage,
+    .description =
+        "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
+        "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
+        "input.\n\n"
+        "An input that fails is reported on standard error and the others go on; the exit code then is that "
+        "of the first that failed. Outputs appear whole or not at all; they replace those of an earlier "
+        "run, but never an input unless told to. Two inputs that would make one output are refused before "
+        "anything runs. Ctrl-C ends a run cleanly; a second one ends it at once.",
+    .options = options,
+    .examples = examples,
+    .operands = CLI_FILE,
+    .max_operands = SIZE_MAX,
+    .run = run,
+};
+
+/* ---- Signals ---- */
+
+static smalti_cancel *volatile signal_cancel;
+
+static void on_signal(int number)
+{
+    static volatile sig_atomic_t again;
+    if (again) {
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    again = 1;
+    smalti_cancel_request(signal_cancel);
+}
+
+static void catch_signals(smalti_cancel *cancel)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    signal_cancel = cancel;
+    for (size_t i = 0; i < CLI_COUNT(signals); i++) {
+        struct sigaction old;
+        /* what nohup ignores stays ignored */
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* ---- The job ---- */
+
+enum { JOB_FILE_MAX = 256 << 20, LIST_FILE_MAX = 1 << 30 };
+
+static smalti_result add_list(smalti_job *job, const char *path, bool nul, smalti_error *error)
+{
+    char *list;
+    size_t size;
+    smalti_result result = cli_read_file(path, LIST_FILE_MAX, &list, &size, error);
+    if (result < 0)
+        return result;
+    /* no name can hold a NUL: one in the list means that it ends names */
+    int end = nul || memchr(list, 0, size) ? 0 : '\n';
+    for (char *name = list; result == SMALTI_OK && name < list + size;) {
+        char *stop = memchr(name, end, (size_t)(list + size - name));
+        stop = stop ? stop : list + size;
+        *stop = 0;
+        if (*name)
+            result = smalti_job_input_add(job, name, error);
+        name = stop + 1;
+    }
+    free(list);
+    return result;
+}
+
+static smalti_result add_inputs(smalti_job *job, const cli_arguments *arguments, smalti_error *error)
+{
+    const char *list = cli_text(arguments, "files-from", NULL);
+    bool recursive = cli_given(arguments, "recursive");
+    smalti_result result = SMALTI_OK;
+    for (size_t i = 0; result == SMALTI_OK && i < arguments->operand_count; i++) {
+        const char *name = arguments->operands[i];
+        result = strcmp(name, "-") ? smalti_job_input_expand(job, name, recursive, error)
+                                   : smalti_job_input_add(job, name, error);
+    }
+    if (result == SMALTI_OK && list)
+        result = add_list(job, list, cli_given(arguments, "null"), error);
+    if (result == SMALTI_OK && !smalti_job_input_count(job))
+        return cli_fail(error, SMALTI_E_INVALID, "no inputs: smalti run %s", usage[0]);
+    return result;
+}
+
+/* "NAME:a=1,b=2": the parameters stand behind the last colon; a path may have colons of its own. */
+static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error *error)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon && !strchr(colon, '=') && strchr(text, '/'))
+        colon = NULL;
+    char *module = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    if (!module)
+        return cli_fail(error, SMALTI_E_NOMEM, "no memory for the name of a kernel");
+    smalti_result result = smalti_job_kernel_add(job, module, colon ? colon + 1 : NULL, error);
+    free(module);
+    return result;
+}
+
+static bool names_image(const char *path)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < CLI_COUNT(endings); i++)
+        if (length > strlen(endings[i]) && !strcasecmp(path + length - strlen(endings[i]), endings[i]))
+            return true;
+    return false;
+}
+
+static smalti_result set_output(smalti_job *job, const char *path, smalti_error *error)
+{
+    struct stat status;
+    bool is_stdout = !strcmp(path, "-");
+    if (!is_stdout && (!names_image(path) || (stat(path, &status) == 0 && S_ISDIR(status.st_mode))))
+        return smalti_job_set(job, "output.dir", path, error);
+    if (smalti_job_input_count(job) > 1)
+        return cli_fail(error, SMALTI_E_INVALID, "-o %s is one file, but there are %zu inputs: name a folder", path,
+                        smalti_job_input_count(job));
+    if (is_stdout && isatty(STDOUT_FILENO))
+        return cli_fail(error, SMALTI_E_INVALID, "-o -: an image does not belong on a terminal; send it to a file");
+    return smalti_job_set(job, "output.file", path, error);
+}
+
+static smalti_result set_keys(smalti_job *job, const cli_arguments *arguments, smalti_error *error)
+{
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        const cli_option *option = setting->option;
+        char number[24];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)setting->number);
+        const char *value = option->kind == CLI_FLAG ? option->key_value
+                            : option->kind == CLI_NUMBER || option->kind == CLI_PIXELS || option->kind == CLI_SIZE ||
+                                    option->kind == CLI_DURATION
+                                ? number
+                                : setting->text;
+        smalti_result result = option->key ? smalti_job_set(job, option->key, value, error) : SMALTI_OK;
+        if (result < 0)
+            return result;
+    }
+    return SMALTI_OK;
+}
+
+/* What options cannot be together. */
+static smalti_result check_options(const cli_arguments *arguments, smalti_error *error)
+{
+    const char *at = cli_text(arguments, "at", "threads"), *output = cli_text(arguments, "output", "");
+    if (strcmp(at, "threads"))
+        return cli_fail(error, SMALTI_E_UNSUPPORTED,
+                        "--at %s: this version runs jobs only in 'threads' of its own process", at);
+    if (!strcmp(output, "-") && cli_given(arguments, "json"))
+        return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "-o - and --json both want standard output");
+    size_t readers = !strcmp(cli_text(arguments, "files-from", ""), "-");
+    readers += !strcmp(cli_text(arguments, "job", ""), "-");
+    for (size_t i = 0; i < arguments->operand_count; i++)
+        readers += !strcmp(arguments->operands[i], "-");
+    if (readers > 1)
+        return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "standard input can be read only once, not %zu times",
+                        readers);
+    if (!cli_given(arguments, "kernel") && !cli_given(arguments, "output") && !cli_given(arguments, "job"))
+        return cli_fail(error, SMALTI_E_INVALID, "nothing to do: give a kernel with -k, or an output with -o");
+    return SMALTI_OK;
+}
+
+static smalti_result start_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
+{
+    const char *path = cli_text(arguments, "job", NULL);
+    if (!path)
+        return smalti_job_new(job, error);
+    char *json;
+    size_t size;
+    smalti_result result = cli_read_file(path, JOB_FILE_MAX, &json, &size, error);
+    if (result < 0)
+        return result;
+    result = smalti_job_parse(json, size, strcmp(path, "-") ? path : "standard input", job, error);
+    free(json);
+    return result;
+}
+
+static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
+{
+    smalti_result result = check_options(arguments, error);
+    if (result == SMALTI_OK)
+        result = start_job(arguments, job, error);
+    if (result == SMALTI_OK)
+        result = add_inputs(*job, arguments, error);
+    for (size_t i = 0; result == SMALTI_OK && i < arguments->setting_count; i++)
+        if (arguments->settings[i].option->kind == CLI_KERNEL)
+            result = add_kernel(*job, arguments->settings[i].text, error);
+    if (result == SMALTI_OK)
+        result = set_keys(*job, arguments, error);
+    const char *output = cli_text(arguments, "output", NULL);
+    if (result == SMALTI_OK && output)
+        result = set_output(*job, output, error);
+    return result;
+}
+
+/* ---- The run ---- */
+
+static int describe(const smalti_plan *plan, const smalti_run_options *run_options, bool json)
+{
+    char *text;
+    smalti_error error;
+    if (smalti_plan_describe(plan, run_options, json, &text, &error) < 0)
+        return cli_complain(&error);
+    fputs(text, stdout);
+    if (*text && text[strlen(text) - 1] != '\n')
+        putchar('\n');
+    free(text);
+    return 0;
+}
+
+static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, const cli_arguments *arguments,
+                    uint64_t inputs)
+{
+    const char *progress = cli_text(arguments, "progress", "auto");
+    bool json = cli_given(arguments, "json"), to_stdout = !strcmp(cli_text(arguments, "output", ""), "-");
+    cli_report report = {.quiet = cli_given(arguments, "quiet"),
+                         .event_lines = !strcmp(progress, "json"),
+                         .verbose = cli_given(arguments, "verbose")};
+    smalti_error error = {0};
+    smalti_result result = cli_results_start(&report.results,
+                                             json        ? CLI_RESULTS_JSON
+                                             : to_stdout ? CLI_RESULTS_NONE
+                                                         : CLI_RESULTS_TABLE,
+                                             inputs, &error);
+    if (result < 0)
+        return cli_complain(&error);
+    if (!report.quiet && !strcmp(progress, "auto"))
+        cli_bar_start(&report.bar, inputs);
+    run_options->event = cli_report_event;
+    run_options->user = &report;
+    smalti_stats stats = {.size = sizeof stats};
+    bool on_terminal = report.bar.on;
+    result = smalti_plan_run(plan, run_options, &stats, &error);
+    cli_bar_clear(&report.bar);
+    cli_results_end(&report.results, &stats, result);
+    cli_results_clear(&report.results);
+    bool cancelled = report.cancelled || result == SMALTI_E_CANCELLED;
+    if (cancelled)
+        cli_say("stopped: %llu of %llu done", (unsigned long long)stats.done, (unsigned long long)inputs);
+    else if (result < 0 && !report.complaints)
+        cli_say("%s", error.message);
+    else if (!report.quiet && !report.event_lines && (on_terminal || report.verbose || (inputs > 1 && stats.failed)))
+        cli_report_summary(&stats);
+    if (cli_given(arguments, "stats"))
+        cli_report_stats(stderr, &stats);
+    return cli_exit_code(cancelled ? SMALTI_E_CANCELLED : result);
+}
+
+static int run(const cli_arguments *arguments)
+{
+    smalti_job *job = NULL;
+    smalti_plan *plan = NULL;
+    smalti_cancel *cancel = NULL;
+    smalti_error error;
+    smalti_run_options run_options = {.size = sizeof run_options,
+                                      .jobs = (uint32_t)cli_number(arguments, "jobs", 0),
+                                      .memory_bytes = cli_number(arguments, "memory", 0),
+                                      .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0)};
+    size_t verbose = cli_given(arguments, "verbose");
+    smalti_log_level_set(verbose > 1 ? 2 : (int)verbose);
+    int code;
+    if (make_job(arguments, &job, &error) < 0 || smalti_plan_new(job, &plan, &error) < 0) {
+        code = cli_complain(&error);
+    } else if (cli_given(arguments, "dry-run")) {
+        code = describe(plan, &run_options, cli_given(arguments, "json"));
+    } else if (smalti_cancel_new(&cancel, &error) < 0) {
+        code = cli_complain(&error);
+    } else {
+        catch_signals(cancel);
+        run_options.cancel = cancel;
+        code = run_plan(plan, &run_options, arguments, smalti_job_input_count(job));
+    }
+    smalti_plan_free(plan);
+    smalti_job_free(job);
+    /* cancel stays: a signal may come until the process ends */
+    return code;
+}
