@@ -85,8 +85,8 @@ SMALTI_INLINE void gaussian_down(const uint8_t *src, ptrdiff_t pitch, int16_t *r
 }
 
 /* Eight samples of such a row blurred sideways, scaled by 1 << bits. */
-SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, const struct gaussian *g, const int32_t steps,
-                                          const int more, const int32_t bits)
+SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, const struct gaussian *g,
+                                          const int32_t steps, const int more, const int32_t bits)
 {
     const int16_t *left = at, *right = at;
     const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits;
@@ -130,9 +130,8 @@ SMALTI_INLINE void gaussian_across(const int16_t *row, ptrdiff_t step, uint8_t *
     {                                                                                                               \
         gaussian_down(src, pitch, row, count, g, steps, more);                                                      \
     }                                                                                                               \
-    static __attribute__((noinline)) void gaussian_across_##name(const int16_t *row, ptrdiff_t step, uint8_t *dst,  \
-                                                                 int16_t *wide, ptrdiff_t count,                    \
-                                                                 const struct gaussian *g)                          \
+    static __attribute__((noinline)) void gaussian_across_##name(                                                   \
+        const int16_t *row, ptrdiff_t step, uint8_t *dst, int16_t *wide, ptrdiff_t count, const struct gaussian *g) \
     {                                                                                                               \
         if (dst)                                                                                                    \
             gaussian_across(row, step, dst, NULL, count, g, steps, more);                                           \
@@ -151,9 +150,9 @@ static void gaussian_u8(const smalti_tile *tile, const struct gaussian *g, uint3
     const uint8_t *src = SMALTI_SRC(uint8_t, tile, y) - left;
     int16_t *row = tile->scratch;
     switch (g->radius / 2 + 1) {
-#define GAUSSIAN_CASE(name)                                                         \
-    gaussian_down_##name(src, tile->src_pitch, row, count + 2 * left, g);           \
-    gaussian_across_##name(row + left, step, dst, wide, count, g);                  \
+#define GAUSSIAN_CASE(name)                                               \
+    gaussian_down_##name(src, tile->src_pitch, row, count + 2 * left, g); \
+    gaussian_across_##name(row + left, step, dst, wide, count, g);        \
     break;
     case 1:
         GAUSSIAN_CASE(1)

@@ -239,9 +239,16 @@ SMALTI_INLINE smalti_i16x8 smalti_splat_pair(int a, int b)
     return (smalti_i16x8)((smalti_u32x4){0} + ((uint32_t)(uint16_t)b << 16 | (uint16_t)a));
 }
 
-/** mask ? a : b, by bits. */
-#define smalti_select(T, mask, a, b) \
-    ((T)(((smalti_u8x16)(mask) & (smalti_u8x16)(a)) | (~(smalti_u8x16)(mask) & (smalti_u8x16)(b))))
+/** mask ? a : b, by bits, as a T. */
+#define smalti_select(T, mask, a, b) ((T)smalti__select((smalti_u8x16)(mask), (smalti_u8x16)(a), (smalti_u8x16)(b)))
+SMALTI_INLINE smalti_u8x16 smalti__select(smalti_u8x16 mask, smalti_u8x16 a, smalti_u8x16 b)
+{
+#if SMALTI__WASM_SIMD
+    return (smalti_u8x16)wasm_v128_bitselect((v128_t)a, (v128_t)b, (v128_t)mask);
+#else
+    return (mask & a) | (~mask & b);
+#endif
+}
 
 /** The first or last half of the lanes, widened. */
 SMALTI_INLINE smalti_i16x8 smalti_low_u8(smalti_u8x16 v)
