@@ -8,6 +8,14 @@
 #include <smalti/smalti.h>
 #include <sys/resource.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED 0
+#endif
+
 enum { WIDTH = 61, HEIGHT = 47, SEEDS_MAX = 12, MUTATIONS = 2000 };
 
 /* A good file. */
@@ -368,7 +376,8 @@ TEST("huge dimensions in a tiny file are refused without taking the memory for t
         }
     }
     getrusage(RUSAGE_SELF, &after);
-    CHECK(after.ru_maxrss - before.ru_maxrss < 200 << 10);
+    /* memory that is taken and not touched is the system's to grant; sanitizers touch their map of it */
+    CHECK(SANITIZED || after.ru_maxrss - before.ru_maxrss < 200 << 10);
 }
 
 /* One random change; *size may grow by up to 64 and data has room for it. */
