@@ -41,7 +41,7 @@ static const cli_option options[] = {
      .placeholder = "N",
      .min = 1,
      .max = 9,
-     .summary = "compression of the outputs of all ways (default 4)"},
+     .summary = "compression of all PNG files (default 4)"},
     {.name = "json", .summary = "write JSON"},
     {0},
 };
@@ -62,7 +62,7 @@ const cli_command cli_bench_strategies = {
         "memory: the same with tiles kept in memory.\n"
         "zero-copy: what 'smalti run' does.\n\n"
         "The filter is the same code in all three, and the decoded outputs are checked to be the same. "
-        "A worker of the first two takes an image at a time. Tiles are compressed as fast as can be.",
+        "A worker of the first two takes an image at a time. All PNG files are compressed alike.",
     .options = options,
     .examples = examples,
     .operands = CLI_FOLDER,

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TILE = 256, TILE_EFFORT = 1 };
+enum { TILE = 256 };
 
 /* What stands before the pixels in both directions; bench/wasi/command.c reads the same. */
 typedef struct message {
@@ -49,7 +49,7 @@ static uint64_t file_bytes(const char *path)
 /* A tile goes to disk and comes back. */
 static smalti_result through_file(const tile_job *job, smalti_image *tile, const char *name, smalti_error *error)
 {
-    const smalti_encode_options options = {.size = sizeof options, .format = "png", .png_effort = TILE_EFFORT};
+    const smalti_encode_options options = {.size = sizeof options, .format = "png", .png_effort = job->work->effort};
     char *path = cli_join(job->folder, name);
     if (!path)
         return cli_fail(error, SMALTI_E_NOMEM, "no memory for a path");

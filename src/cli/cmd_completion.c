@@ -91,9 +91,9 @@ static void bash_values(const char *word, cli_kind kind, const char *choices)
         printf("        %s) _smalti_kernels; return ;;\n", word);
         break;
     case CLI_CHOICE:
-        printf("        %s) COMPREPLY=($(compgen -W '", word);
+        printf("        %s) _smalti_words '", word);
         print_choices(choices);
-        printf("' -- \"$cur\")); return ;;\n");
+        printf("'; return ;;\n");
         break;
     case CLI_FLAG:
         break;
@@ -129,30 +129,34 @@ static void bash(void)
         "    compopt -o filenames 2>/dev/null\n"
         "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$cur\")\n"
         "}\n"
+        "_smalti_words() {\n"
+        "    mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\")\n"
+        "}\n"
         "_smalti_kernels() {\n"
-        "    _smalti_files -f\n"
-        "    COMPREPLY+=($(compgen -W \"$(smalti kernel list --names 2>/dev/null)\" -- \"$cur\"))\n"
+        "    compopt -o filenames 2>/dev/null\n"
+        "    mapfile -t COMPREPLY < <(\n"
+        "        compgen -W \"$(smalti kernel list --names 2>/dev/null)\" -- \"$cur\"\n"
+        "        compgen -f -- \"$cur\")\n"
         "}\n"
         "_smalti() {\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-} options=\n"
         "    COMPREPLY=()\n"
         "    if ((COMP_CWORD == 1)); then\n"
-        "        COMPREPLY=($(compgen -W '");
+        "        _smalti_words '");
     print_words(cli_commands);
-    printf("help --help --version' -- \"$cur\"))\n        return\n    fi\n    case $command in\n");
+    printf("help --help --version'\n        return\n    fi\n    case $command in\n");
     for (const cli_command *const *command = cli_commands; *command; command++)
         if ((*command)->commands) {
-            printf("    %s)\n        if ((COMP_CWORD == 2)); then\n            COMPREPLY=($(compgen -W '",
-                   (*command)->name);
+            printf("    %s)\n        if ((COMP_CWORD == 2)); then\n            _smalti_words '", (*command)->name);
             print_words((*command)->commands);
-            printf("--help' -- \"$cur\"))\n            return\n        fi\n"
+            printf("--help'\n            return\n        fi\n"
                    "        command=\"$command ${COMP_WORDS[2]}\" ;;\n");
         }
-    printf("    help)\n        COMPREPLY=($(compgen -W '");
+    printf("    help)\n        _smalti_words '");
     print_words(cli_commands);
-    printf("' -- \"$cur\"))\n        return ;;\n    esac\n    case $command in\n");
+    printf("'\n        return ;;\n    esac\n    case $command in\n");
     each_command(bash_command);
-    printf("    esac\n    COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n}\n"
+    printf("    esac\n    _smalti_words \"$options\"\n}\n"
            "complete -F _smalti smalti\n");
 }
 
@@ -182,17 +186,14 @@ static void zsh_action(cli_kind kind, const char *choices)
 
 static void zsh_option(const cli_option *option)
 {
-    const char *repeat = option->repeat ? "*" : "";
-    printf(" \\\n            '%s", repeat);
-    if (option->letter && !option->repeat)
-        printf("(-%c --%s)'", option->letter, option->name);
-    else
-        putchar('\'');
-    if (option->letter)
-        printf("{-%c,--%s}", option->letter, option->name);
+    printf(" \\\n            '");
+    if (option->letter && option->repeat)
+        printf("*'{-%c,--%s}'", option->letter, option->name);
+    else if (option->letter)
+        printf("(-%c --%s)'{-%c,--%s}'", option->letter, option->name, option->letter, option->name);
     else
         printf("--%s", option->name);
-    printf("'[");
+    putchar('[');
     print_summary(option->summary, "[]:\\");
     putchar(']');
     if (option->placeholder) {

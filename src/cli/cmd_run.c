@@ -70,14 +70,15 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .placeholder = "TEXT",
      .key = "output.template",
-     .summary = "names of outputs (default '{stem}{ext}'): {stem} is the input's name without its ending, {ext} the "
-                "ending of the output's format"},
+     .summary = "names of outputs in the folder (default '{stem}{ext}'): {stem} is the input's name without its "
+                "ending, {ext} the ending of the output's format with its dot, {name} the input's name, {dir} its "
+                "folder below the one given, {index} its number"},
     {.name = "format",
      .kind = CLI_CHOICE,
      .placeholder = "FORMAT",
      .choices = "png|jpeg",
      .key = "output.format",
-     .summary = "png or jpeg (default: as the input, or as the name of the output says)"},
+     .summary = "format of outputs: png or jpeg (default: that of the input, or what the output's name says)"},
     {.name = "quality",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -102,7 +103,7 @@ static const cli_option options[] = {
      .kind = CLI_COLOR,
      .placeholder = "RRGGBB",
      .key = "output.background",
-     .summary = "colour behind transparent pixels where the output's format has no alpha"},
+     .summary = "colour behind transparent pixels in a JPEG (default ffffff)"},
     {.name = "keep-metadata",
      .key = "output.metadata",
      .key_value = "all",
@@ -114,7 +115,7 @@ static const cli_option options[] = {
     {.name = "overwrite",
      .key = "output.overwrite",
      .key_value = "true",
-     .summary = "replace files that are there, even inputs"},
+     .summary = "let an output replace its own input"},
 
     {.group = "Running",
      .name = "jobs",
@@ -136,7 +137,7 @@ static const cli_option options[] = {
      .min = 1,
      .max = UINT64_C(1) << 62,
      .key = "limits.pixels",
-     .summary = "refuse images with more pixels; N may end in k, M or G"},
+     .summary = "refuse images with more pixels (default 268402689); N may end in k, M or G"},
     {.name = "strip-rows",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -186,8 +187,9 @@ const cli_command cli_run = {
         "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
         "input.\n\n"
         "An input that fails is reported on standard error and the others go on; the exit code then is that "
-        "of the first that failed. Outputs appear whole or not at all, and never in place of a file that "
-        "is there unless told to. Ctrl-C ends a run cleanly; a second one ends it at once.",
+        "of the first that failed. Outputs appear whole or not at all; they replace those of an earlier "
+        "run, but never an input unless told to. Two inputs that would make one output are refused before "
+        "anything runs. Ctrl-C ends a run cleanly; a second one ends it at once.",
     .options = options,
     .examples = examples,
     .operands = CLI_FILE,
@@ -333,9 +335,6 @@ static smalti_result check_options(const cli_arguments *arguments, smalti_error 
                         "--at %s: this version runs jobs only in 'threads' of its own process", at);
     if (!strcmp(output, "-") && cli_given(arguments, "json"))
         return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "-o - and --json both want standard output");
-    if (cli_given(arguments, "skip-existing") && cli_given(arguments, "overwrite"))
-        return cli_fail(error, SMALTI_E_INVALID_CONFLICT,
-                        "--skip-existing and --overwrite contradict each other: give one");
     size_t readers = !strcmp(cli_text(arguments, "files-from", ""), "-");
     readers += !strcmp(cli_text(arguments, "job", ""), "-");
     for (size_t i = 0; i < arguments->operand_count; i++)

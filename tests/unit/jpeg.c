@@ -605,3 +605,36 @@ TEST("a component whose data is missing is an error, and a warning when lenient"
     release(&out);
     free(data);
 }
+
+TEST("two thousand mutated files give all their rows or an error")
+{
+    static const jpeg_spec specs[] = {{.width = 50, .height = 40, .components = 3, .h = 2, .v = 2},
+                                      {.width = 50, .height = 40, .components = 3, .h = 2, .progressive = true},
+                                      {.width = 50, .height = 40, .components = 3, .v = 2, .restart_rows = 1},
+                                      {.width = 50, .height = 40, .components = 4, .stored = JCS_YCCK},
+                                      {.width = 50, .height = 40, .components = 3, .arithmetic = true}};
+    uint32_t random = 12345, succeeded = 0, failed = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        size_t size;
+        uint8_t *data = make_jpeg(&specs[i % SMALTI__COUNT(specs)], NULL, &size);
+        for (uint32_t n = 0; n <= i % 4; n++) {
+            random = random * 1664525 + 1013904223;
+            /* one in two in the headers */
+            size_t at = (random >> 8) % (random >> 31 ? size : size < 700 ? size : 700);
+            data[at] = (uint8_t)(random >> 3);
+        }
+        smalti__decode_options options = {.lenient = i / 5 % 2, .metadata = true, .max_pixels = 1 << 20};
+        decoded out = decode_with(data, size, options, 7);
+        if (out.result == SMALTI_OK) {
+            CHECK_INT(out.rows, out.info.height);
+            succeeded++;
+        } else {
+            CHECK_INT(out.error.code, out.result);
+            CHECK_HAS(out.error.message, out.result == SMALTI_E_FORMAT_UNKNOWN ? "" : "test.jpg: ");
+            failed++;
+        }
+        release(&out);
+        free(data);
+    }
+    CHECK_INT(succeeded > 200 && failed > 200, 1);
+}
