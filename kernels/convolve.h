@@ -22,20 +22,19 @@ SMALTI_INLINE ptrdiff_t convolve_offset(const smalti_tile *tile, int k, ptrdiff_
     return (k / 3 - 1) * pitch + (k % 3 - 1) * (ptrdiff_t)tile->channels;
 }
 
-static void convolve_whole(const smalti_tile *tile, const uint8_t *src, uint8_t *dst, const int32_t *weight,
-                           int32_t bias)
+/* Which neighbours of nine count: all, or the middle and the four beside it. */
+SMALTI_INLINE void convolve_whole(const smalti_tile *tile, const uint8_t *src, uint8_t *dst, const int32_t *weight,
+                                  int32_t bias, const int which)
 {
     const smalti_u8x16 alpha = smalti_alpha_u8(tile->channels);
-    ptrdiff_t offset[9];
-    int taps = 0, by[9];
-    for (int k = 0; k < 9; k++)
-        if (weight[k])
-            offset[taps] = convolve_offset(tile, k, tile->src_pitch), by[taps++] = weight[k];
     for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 16) {
         smalti_i16x8 low = smalti_splat(smalti_i16x8, (int16_t)bias), high = low;
-        for (int k = 0; k < taps; k++) {
-            const smalti_u8x16 v = smalti_load_u8x16(src + i + offset[k]);
-            low += smalti_low_u8(v) * (int16_t)by[k], high += smalti_high_u8(v) * (int16_t)by[k];
+#pragma GCC unroll 9
+        for (int k = 0; k < 9; k++) {
+            if (!(which >> k & 1))
+                continue;
+            const smalti_u8x16 v = smalti_load_u8x16(src + i + convolve_offset(tile, k, tile->src_pitch));
+            low += smalti_low_u8(v) * (int16_t)weight[k], high += smalti_high_u8(v) * (int16_t)weight[k];
         }
         const smalti_u8x16 v = smalti_load_u8x16(src + i);
         smalti_store_u8x16(dst + i, smalti_select(smalti_u8x16, alpha, v, smalti_narrow_u8(low, high)));
@@ -83,9 +82,12 @@ static int32_t convolve_u8(const smalti_tile *tile, const struct convolution *c)
     for (int k = 0; k < 9; k++)
         weight[k] = smalti_round(smalti_clamp(c->weight[k] * (1 << bits), -32767, 32767));
     const int32_t bias = smalti_round(c->bias * 255 * (1 << bits)) + (1 << bits) / 2;
+    const int cross = !weight[0] && !weight[2] && !weight[6] && !weight[8];
     for (uint32_t y = 0; y < tile->height; y++)
-        if (whole)
-            convolve_whole(tile, SMALTI_SRC(uint8_t, tile, y), SMALTI_DST(uint8_t, tile, y), weight, bias);
+        if (whole && cross)
+            convolve_whole(tile, SMALTI_SRC(uint8_t, tile, y), SMALTI_DST(uint8_t, tile, y), weight, bias, 0272);
+        else if (whole)
+            convolve_whole(tile, SMALTI_SRC(uint8_t, tile, y), SMALTI_DST(uint8_t, tile, y), weight, bias, 0777);
         else
             convolve_fixed(tile, SMALTI_SRC(uint8_t, tile, y), SMALTI_DST(uint8_t, tile, y), weight, bias, bits);
     return 0;

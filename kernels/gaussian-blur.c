@@ -25,15 +25,8 @@ static int32_t blur_u8(const smalti_tile *tile)
 {
     struct gaussian g;
     gaussian_init(&g, tile->params[0]);
-    int16_t *row = tile->scratch;
-    const int16_t *first = row + g.radius * (ptrdiff_t)tile->channels;
-    for (uint32_t y = 0; y < tile->height; y++) {
-        uint8_t *dst = SMALTI_DST(uint8_t, tile, y);
-        gaussian_down_u8(tile, &g, (int32_t)y, row);
-        for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 16)
-            smalti_store_u8x16(dst + i, smalti_narrow_u8(gaussian_across(first + i, tile->channels, &g, 0),
-                                                         gaussian_across(first + i + 8, tile->channels, &g, 0)));
-    }
+    for (uint32_t y = 0; y < tile->height; y++)
+        gaussian_u8(tile, &g, y, SMALTI_DST(uint8_t, tile, y), NULL);
     return 0;
 }
 

@@ -12,9 +12,8 @@ enum { GAUSSIAN_MOST = 150, GAUSSIAN_SHIFT = 16, GAUSSIAN_FRACTION = 6 };
 /* The weights of a Gaussian cut at 3 sigma, from the centre outwards. */
 struct gaussian {
     int32_t radius;
-    float weight[GAUSSIAN_MOST + 1];      /* of a sample */
-    smalti_i16x8 pair[GAUSSIAN_MOST / 2 +
-                      1]; /* of the sums of two samples, two distances in turn; scaled by 1 << GAUSSIAN_SHIFT */
+    float weight[GAUSSIAN_MOST + 1];          /* of a sample */
+    smalti_i16x8 pair[GAUSSIAN_MOST / 2 + 5]; /* of the sums of two samples, two distances in turn; then zeros */
 };
 
 SMALTI_INLINE int32_t gaussian_radius(double sigma)
@@ -39,8 +38,8 @@ static void gaussian_init(struct gaussian *g, double sigma)
     }
     /* The centre is added to itself, so its weight is halved; that also makes it fit 16 bits. */
     fixed[0] = (1 << (GAUSSIAN_SHIFT - 1)) - smalti_round(tail[1] / one * (1 << GAUSSIAN_SHIFT));
-    for (int32_t k = 0; k <= radius; k += 2)
-        g->pair[k / 2] = smalti_splat_pair(fixed[k], k < radius ? fixed[k + 1] : 0);
+    for (int32_t k = 0; k < 2 * (int32_t)(sizeof g->pair / sizeof *g->pair); k += 2)
+        g->pair[k / 2] = smalti_splat_pair(k <= radius ? fixed[k] : 0, k < radius ? fixed[k + 1] : 0);
 }
 
 /* Samples in the row between the passes, with those to the left and right that the second pass reads. */
@@ -49,47 +48,119 @@ SMALTI_INLINE size_t gaussian_row(const smalti_tile *tile, int32_t radius)
     return ((size_t)tile->width + 2 * (size_t)radius) * tile->channels + 64;
 }
 
-/* Row y blurred downwards, 64 times the value. */
-static void gaussian_down_u8(const smalti_tile *tile, const struct gaussian *g, int32_t y, int16_t *restrict row)
+/* The loops over distances are written out for up to 4 steps of two distances, because what a loop of WebAssembly carries
+ * from round to round is kept in memory: the engine may stop it in every round. Distances beyond the radius have weight 0
+ * and are read at the radius. `more`: as many times 4 steps as the radius takes. */
+enum { GAUSSIAN_STEPS = 4 };
+
+/* Bytes blurred downwards, 64 times the value. */
+SMALTI_INLINE void gaussian_down(const uint8_t *src, ptrdiff_t pitch, int16_t *restrict row, ptrdiff_t count,
+                                 const struct gaussian *g, const int32_t steps, const int more)
 {
-    const ptrdiff_t pitch = tile->src_pitch, count = (ptrdiff_t)gaussian_row(tile, g->radius) - 64;
-    const uint8_t *src = SMALTI_SRC(uint8_t, tile, y) - (ptrdiff_t)g->radius * tile->channels;
-    const int32_t shift = GAUSSIAN_SHIFT - GAUSSIAN_FRACTION;
+    const int32_t shift = GAUSSIAN_SHIFT - GAUSSIAN_FRACTION, radius = g->radius;
     for (ptrdiff_t i = 0; i < count; i += 16) {
         const uint8_t *above = src + i, *below = src + i;
         smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a, c = a, d = a;
-        for (int32_t k = 0; k <= g->radius; k += 2) {
-            const ptrdiff_t next = k < g->radius ? pitch : 0; /* the weight is 0 behind the last */
-            const smalti_u8x16 p0 = smalti_load_u8x16(above), p1 = smalti_load_u8x16(below);
-            const smalti_u8x16 q0 = smalti_load_u8x16(above - next), q1 = smalti_load_u8x16(below + next);
-            const smalti_i16x8 p = smalti_sum_low_u8(p0, p1), q = smalti_sum_low_u8(q0, q1);
-            const smalti_i16x8 r = smalti_sum_high_u8(p0, p1), s = smalti_sum_high_u8(q0, q1);
-            a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
-            b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
-            c += smalti_dot(smalti_zip_low_i16(r, s), g->pair[k / 2]);
-            d += smalti_dot(smalti_zip_high_i16(r, s), g->pair[k / 2]);
-            above -= 2 * pitch, below += 2 * pitch;
-        }
+        int32_t k = 0;
+        do {
+#pragma GCC unroll 4
+            for (int32_t n = 0; n < steps; n++, k += 2) {
+                const ptrdiff_t one = k < radius ? pitch : 0, two = k + 1 < radius ? pitch : 0;
+                const smalti_u8x16 p0 = smalti_load_u8x16(above), p1 = smalti_load_u8x16(below);
+                const smalti_u8x16 q0 = smalti_load_u8x16(above - one), q1 = smalti_load_u8x16(below + one);
+                const smalti_i16x8 p = smalti_sum_low_u8(p0, p1), q = smalti_sum_low_u8(q0, q1);
+                const smalti_i16x8 r = smalti_sum_high_u8(p0, p1), s = smalti_sum_high_u8(q0, q1);
+                a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
+                b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
+                c += smalti_dot(smalti_zip_low_i16(r, s), g->pair[k / 2]);
+                d += smalti_dot(smalti_zip_high_i16(r, s), g->pair[k / 2]);
+                above -= one + two, below += one + two;
+            }
+        } while (more && k <= radius);
         smalti_store_i16x8(row + i, smalti_narrow_i16(a >> shift, b >> shift));
         smalti_store_i16x8(row + i + 8, smalti_narrow_i16(c >> shift, d >> shift));
     }
 }
 
-/* Eight samples of such a row blurred sideways; at is the first of them. Scaled by 1 << bits. */
-SMALTI_INLINE smalti_i16x8 gaussian_across(const int16_t *at, ptrdiff_t step, const struct gaussian *g, int32_t bits)
+/* Eight samples of such a row blurred sideways, scaled by 1 << bits. */
+SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, const struct gaussian *g, const int32_t steps,
+                                          const int more, const int32_t bits)
 {
     const int16_t *left = at, *right = at;
-    const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits;
+    const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits, radius = g->radius;
     smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a;
-    for (int32_t k = 0; k <= g->radius; k += 2) {
-        const ptrdiff_t next = k < g->radius ? step : 0;
-        const smalti_i16x8 p = smalti_load_i16x8(left) + smalti_load_i16x8(right);
-        const smalti_i16x8 q = smalti_load_i16x8(left - next) + smalti_load_i16x8(right + next);
-        a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
-        b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
-        left -= 2 * step, right += 2 * step;
-    }
+    int32_t k = 0;
+    do {
+#pragma GCC unroll 4
+        for (int32_t n = 0; n < steps; n++, k += 2) {
+            const ptrdiff_t one = k < radius ? step : 0, two = k + 1 < radius ? step : 0;
+            const smalti_i16x8 p = smalti_load_i16x8(left) + smalti_load_i16x8(right);
+            const smalti_i16x8 q = smalti_load_i16x8(left - one) + smalti_load_i16x8(right + one);
+            a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
+            b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
+            left -= one + two, right += one + two;
+        }
+    } while (more && k <= radius);
     return smalti_narrow_i16(a >> shift, b >> shift);
+}
+
+/* count samples of such a row blurred sideways: as bytes to dst, or 64 times the value to wide. */
+SMALTI_INLINE void gaussian_across(const int16_t *row, ptrdiff_t step, uint8_t *restrict dst, int16_t *restrict wide,
+                                   ptrdiff_t count, const struct gaussian *g, const int32_t steps, const int more)
+{
+    for (ptrdiff_t i = 0; i < count; i += 16) {
+        const smalti_i16x8 a = gaussian_eight(row + i, step, g, steps, more, wide ? GAUSSIAN_FRACTION : 0);
+        const smalti_i16x8 b = gaussian_eight(row + i + 8, step, g, steps, more, wide ? GAUSSIAN_FRACTION : 0);
+        if (wide)
+            smalti_store_i16x8(wide + i, a), smalti_store_i16x8(wide + i + 8, b);
+        else
+            smalti_store_u8x16(dst + i, smalti_narrow_u8(a, b));
+    }
+}
+
+/* Both passes over one row of a tile, through scratch of twice gaussian_row samples: to dst, or to wide when dst is NULL. */
+#define GAUSSIAN_U8(name, steps, more)                                                                              \
+    static __attribute__((noinline)) void gaussian_down_##name(const uint8_t *src, ptrdiff_t pitch, int16_t *row,   \
+                                                               ptrdiff_t count, const struct gaussian *g)           \
+    {                                                                                                               \
+        gaussian_down(src, pitch, row, count, g, steps, more);                                                      \
+    }                                                                                                               \
+    static __attribute__((noinline)) void gaussian_across_##name(const int16_t *row, ptrdiff_t step, uint8_t *dst,  \
+                                                                 int16_t *wide, ptrdiff_t count,                    \
+                                                                 const struct gaussian *g)                          \
+    {                                                                                                               \
+        if (dst)                                                                                                    \
+            gaussian_across(row, step, dst, NULL, count, g, steps, more);                                           \
+        else                                                                                                        \
+            gaussian_across(row, step, NULL, wide, count, g, steps, more);                                          \
+    }
+GAUSSIAN_U8(1, 1, 0)
+GAUSSIAN_U8(2, 2, 0)
+GAUSSIAN_U8(3, 3, 0)
+GAUSSIAN_U8(4, 4, 0)
+GAUSSIAN_U8(any, 4, 1)
+
+static void gaussian_u8(const smalti_tile *tile, const struct gaussian *g, uint32_t y, uint8_t *dst, int16_t *wide)
+{
+    const ptrdiff_t step = tile->channels, left = g->radius * step, count = tile->width * step;
+    const uint8_t *src = SMALTI_SRC(uint8_t, tile, y) - left;
+    int16_t *row = tile->scratch;
+    switch (g->radius / 2 + 1) {
+#define GAUSSIAN_CASE(name)                                                         \
+    gaussian_down_##name(src, tile->src_pitch, row, count + 2 * left, g);           \
+    gaussian_across_##name(row + left, step, dst, wide, count, g);                  \
+    break;
+    case 1:
+        GAUSSIAN_CASE(1)
+    case 2:
+        GAUSSIAN_CASE(2)
+    case 3:
+        GAUSSIAN_CASE(3)
+    case 4:
+        GAUSSIAN_CASE(4)
+    default:
+        GAUSSIAN_CASE(any)
+    }
 }
 
 /* The same two passes in floats, four samples at a time. */

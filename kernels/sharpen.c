@@ -42,14 +42,12 @@ static int32_t sharpen_u8(const smalti_tile *tile)
     gaussian_init(&g, tile->params[1]);
     const smalti_i16x8 amount = smalti_splat_pair(1 << AMOUNT_BITS, smalti_round(tile->params[0] * (1 << AMOUNT_BITS)));
     const smalti_u8x16 alpha = smalti_alpha_u8(tile->channels);
-    int16_t *row = tile->scratch;
-    const int16_t *first = row + g.radius * (ptrdiff_t)tile->channels;
+    int16_t *blurred = (int16_t *)tile->scratch + gaussian_row(tile, g.radius);
     for (uint32_t y = 0; y < tile->height; y++) {
-        gaussian_down_u8(tile, &g, (int32_t)y, row);
+        gaussian_u8(tile, &g, y, NULL, blurred);
         for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 16) {
             const smalti_u8x16 v = smalti_load_u8x16(SMALTI_SRC(uint8_t, tile, y) + i);
-            const smalti_i16x8 a = gaussian_across(first + i, tile->channels, &g, GAUSSIAN_FRACTION);
-            const smalti_i16x8 b = gaussian_across(first + i + 8, tile->channels, &g, GAUSSIAN_FRACTION);
+            const smalti_i16x8 a = smalti_load_i16x8(blurred + i), b = smalti_load_i16x8(blurred + i + 8);
             const smalti_u8x16 sharp = smalti_narrow_u8(unsharp(smalti_low_u8(v) << GAUSSIAN_FRACTION, a, amount),
                                                         unsharp(smalti_high_u8(v) << GAUSSIAN_FRACTION, b, amount));
             smalti_store_u8x16(SMALTI_DST(uint8_t, tile, y) + i, smalti_select(smalti_u8x16, alpha, v, sharp));

@@ -70,8 +70,8 @@ static smalti_result decode_into(smalti__reader *reader, smalti_image *image, sm
                             .height = reader->upright.height,
                             .channels = reader->upright.channels,
                             .sample = reader->upright.sample};
+    SMALTI__TRY(smalti__reader_start(reader, error)); /* refuses files too short for their pixels */
     SMALTI__TRY(smalti_image_alloc(image, error));
-    SMALTI__TRY(smalti__reader_start(reader, error));
     SMALTI__TRY(smalti__reader_read(reader, image->data, image->pitch, image->height, error));
     return smalti__reader_finish(reader, error);
 }

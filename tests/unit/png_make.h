@@ -282,7 +282,7 @@ typedef struct decoded {
     bytes pixels; /* rows without gaps; what was read before an error */
     bytes icc, exif, xmp;
     int warnings;
-    char warned[2048]; /* all of them */
+    char warned[800]; /* all of them */
 } decoded;
 
 static inline void collect_warning(void *user, const char *message)
