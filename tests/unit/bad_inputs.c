@@ -417,7 +417,7 @@ static uint8_t *large_noise(const char *format, size_t *size)
     CHECK_OK(smalti_image_alloc(&image, &error), error);
     for (uint32_t y = 0; y < image.height; y++)
         for (uint32_t x = 0; x < image.width * 3; x++)
-            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)next_random(&random);
+            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)(next_random(&random) >> 3);
     int result = smalti_image_write_memory(&image, &options, &data, size, &error);
     smalti_image_free(&image);
     CHECK_OK(result, error);
