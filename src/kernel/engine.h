@@ -19,7 +19,7 @@ typedef struct smalti__fault {
 enum {
     SMALTI__PAGE_BYTES = 65536, /* of linear memory */
     SMALTI__MIN_STACK = 64 * 1024,
-    SMALTI__MAX_STACK = 4 * 1024 * 1024
+    SMALTI__MAX_STACK = 2 * 1024 * 1024 /* Wasmtime's own limit */
 };
 
 /* The engine for this stack size (rounded up to 64 KiB), made at first use. */

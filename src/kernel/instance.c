@@ -63,6 +63,8 @@ static smalti_result call(smalti__instance *instance, smalti__entry entry, const
 {
     const smalti_kernel *kernel = instance->kernel;
     smalti__fault fault;
+    size_t before, bytes;
+    smalti__machine_memory(instance->machine, &before);
     if (smalti__machine_call(instance->machine, entry, args, arg_count, kernel->deadline_ms, result, &fault))
         return SMALTI_OK;
     char where[40] = "";
@@ -71,11 +73,12 @@ static smalti_result call(smalti__instance *instance, smalti__entry entry, const
     if (fault.code == SMALTI_E_KERNEL_TIMEOUT)
         return fail(instance, fault.code, rows, error, "%s of %llu ms%s", fault.what,
                     (unsigned long long)kernel->deadline_ms, where);
-    size_t bytes;
+    /* Nothing tells that the guest asked for memory in vain; but when it took most of what there is in this very call,
+     * that is why it failed. */
     smalti__machine_memory(instance->machine, &bytes);
-    if (bytes + SMALTI__PAGE_BYTES > kernel->memory_bytes) /* it took all it could get: then this is why it failed */
-        return fail(instance, SMALTI_E_KERNEL_MEMORY, rows, error, "%s%s after taking all of its %llu KiB of memory",
-                    fault.what, where, (unsigned long long)kernel->memory_bytes / 1024);
+    if (bytes > before && bytes >= kernel->memory_bytes / 4 * 3)
+        return fail(instance, SMALTI_E_KERNEL_MEMORY, rows, error, "%s%s after taking %zu of its %llu KiB of memory",
+                    fault.what, where, bytes / 1024, (unsigned long long)kernel->memory_bytes / 1024);
     return fail(instance, fault.code, rows, error, "%s%s", fault.what, where);
 }
 
