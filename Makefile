@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 IMAGES ?=
 SANITIZE = -Dwerror=true -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize
 
-.PHONY: all setup demo check asan tsan fuzz bench lint fmt install clean
+.PHONY: help all setup demo check asan tsan fuzz bench lint fmt install clean
 
 all: build/build.ninja         ## build/smalti and build/libsmalti.{a,so}
 	@ninja -C build
@@ -30,6 +30,8 @@ fmt:                           ## formats every C file
 	@clang-format-19 -i $$(tools/sources '*.c' '*.h')
 install: all                   ## into DESTDIR + PREFIX
 	@meson configure build -Dprefix=$(PREFIX) && DESTDIR=$(DESTDIR) meson install -C build
+help:                          ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
 clean:                         ## removes what was built here (not the cached Wasmtime)
 	rm -rf build build-* out compile_commands.json
 

@@ -16,7 +16,7 @@ struct test_case {
 };
 static struct test_case *test_first, **test_last = &test_first;
 static jmp_buf test_jump;
-static char test_why[1024];
+static char test_why[8192];
 
 #define TEST_CAT_(a, b) a##b
 #define TEST_CAT(a, b) TEST_CAT_(a, b)

@@ -24,6 +24,8 @@ const char *smalti_result_name(smalti_result result)
 }
 
 static smalti_result fill(smalti_error *error, smalti_result code, int sys_errno, uint64_t offset, const char *format,
+                          va_list arguments) SMALTI__PRINTF(5, 0);
+static smalti_result fill(smalti_error *error, smalti_result code, int sys_errno, uint64_t offset, const char *format,
                           va_list arguments)
 {
     if (!error)
@@ -109,6 +111,23 @@ void smalti__error_prefix(smalti_error *error, const char *name)
     snprintf(message, sizeof message, "%s: %.400s", smalti__name_text(name, shown), error->message);
     memcpy(error->message, message, sizeof message);
 }
+
+#if defined(__x86_64__)
+__attribute__((target("avx"))) static void zero_upper(void)
+{
+    __builtin_ia32_vzeroupper();
+}
+
+void smalti__clear_upper_registers(void)
+{
+    if (__builtin_cpu_supports("avx"))
+        zero_upper();
+}
+#else
+void smalti__clear_upper_registers(void)
+{
+}
+#endif
 
 static uint64_t clock_ns(clockid_t clock)
 {

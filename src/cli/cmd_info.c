@@ -8,10 +8,7 @@
 static int run(const cli_arguments *arguments);
 
 static const cli_option options[] = {
-    {.group = "Options",
-     .name = "recursive",
-     .letter = 'r',
-     .summary = "take folders with everything below them"},
+    {.group = "Options", .name = "recursive", .letter = 'r', .summary = "take folders with everything below them"},
     {.name = "json", .summary = "write a JSON array with an object for each file"},
     {0},
 };

@@ -14,8 +14,9 @@ const cli_command cli_kernel = {
     .name = "kernel",
     .summary = "list, inspect, make and test kernels",
     .usage = (const char *const[]){"COMMAND ...", NULL},
-    .description = "A kernel is a WebAssembly module that works on pixels and can reach nothing else: it has no imports. "
-                   "It describes itself, so it can be listed and checked without being run.",
+    .description =
+        "A kernel is a WebAssembly module that works on pixels and can reach nothing else: it has no imports. "
+        "It describes itself, so it can be listed and checked without being run.",
     .commands = commands,
 };
 
@@ -48,8 +49,9 @@ const cli_command cli_kernel_inspect = {
     .name = "kernel inspect",
     .summary = "check a kernel and show what it says of itself",
     .usage = (const char *const[]){"FILE|NAME [OPTION]...", NULL},
-    .description = "Checks descriptor, imports, exports and parameters of a module without compiling or running it, and "
-                   "shows all it says of itself. What is not a kernel is refused with the reason.",
+    .description =
+        "Checks descriptor, imports, exports and parameters of a module without compiling or running it, and "
+        "shows all it says of itself. What is not a kernel is refused with the reason.",
     .options = inspect_options,
     .examples = inspect_examples,
     .operands = CLI_KERNEL,
@@ -158,7 +160,7 @@ static void print_list_entry(const smalti_kernel_info *info)
     char text[512];
     printf("%-20s %-8s %s\n", info->name, kind_name(info->kind), cli_printable(info->summary, text, sizeof text));
     for (uint32_t i = 0; i < info->param_count; i++) {
-        printf("%29s :%s=  ", "", info->params[i].name);
+        printf("%-29s %-12s ", "", info->params[i].name);
         print_range(&info->params[i]);
         putchar('\n');
     }
@@ -184,9 +186,8 @@ static void print_values(const smalti_kernel_info *info)
     printf("values\n");
     for (uint32_t i = 0; i < info->value_count; i++) {
         const smalti_kernel_value *value = &info->values[i];
-        printf("  %-16s %u %s%s%s\n", value->name, value->count,
-               value->hex ? "64-bit word" : "number", value->count > 1 ? "s" : "",
-               "");
+        printf("  %-16s %u %s%s\n", value->name, value->count, value->hex ? "64-bit word" : "number",
+               value->count > 1 ? "s" : "");
         if (*value->summary)
             printf("  %-16s %s\n", "", cli_printable(value->summary, text, sizeof text));
     }

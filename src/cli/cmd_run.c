@@ -70,14 +70,15 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .placeholder = "TEXT",
      .key = "output.template",
-     .summary = "names of outputs (default '{stem}{ext}'): {stem} is the input's name without its ending, {ext} the "
-                "ending of the output's format"},
+     .summary = "names of outputs in the folder (default '{stem}{ext}'): {stem} is the input's name without its "
+                "ending, {ext} the ending of the output's format with its dot, {name} the input's name, {dir} its "
+                "folder below the one given, {index} its number"},
     {.name = "format",
      .kind = CLI_CHOICE,
      .placeholder = "FORMAT",
      .choices = "png|jpeg",
      .key = "output.format",
-     .summary = "png or jpeg (default: as the input, or as the name of the output says)"},
+     .summary = "format of outputs: png or jpeg (default: that of the input, or what the output's name says)"},
     {.name = "quality",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -102,7 +103,7 @@ static const cli_option options[] = {
      .kind = CLI_COLOR,
      .placeholder = "RRGGBB",
      .key = "output.background",
-     .summary = "colour behind transparent pixels where the output's format has no alpha"},
+     .summary = "colour behind transparent pixels in a JPEG (default ffffff)"},
     {.name = "keep-metadata",
      .key = "output.metadata",
      .key_value = "all",
@@ -114,7 +115,7 @@ static const cli_option options[] = {
     {.name = "overwrite",
      .key = "output.overwrite",
      .key_value = "true",
-     .summary = "replace files that are there, even inputs"},
+     .summary = "let an output replace its own input"},
 
     {.group = "Running",
      .name = "jobs",
@@ -136,7 +137,7 @@ static const cli_option options[] = {
      .min = 1,
      .max = UINT64_C(1) << 62,
      .key = "limits.pixels",
-     .summary = "refuse images with more pixels; N may end in k, M or G"},
+     .summary = "refuse images with more pixels (default 268402689); N may end in k, M or G"},
     {.name = "strip-rows",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -163,8 +164,8 @@ static const cli_option options[] = {
     {0},
 };
 
-static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...",
-                                    "INPUT... -k MEASURE [OPTION]...", "--job FILE [OPTION]...", NULL};
+static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...", "INPUT... -k MEASURE [OPTION]...",
+                                    "--job FILE [OPTION]...", NULL};
 
 static const cli_example examples[] = {
     {"Blur, then sharpen all photographs of a folder:",
@@ -181,12 +182,14 @@ const cli_command cli_run = {
     .name = "run",
     .summary = "run kernels over images",
     .usage = usage,
-    .description = "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
-                   "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
-                   "input.\n\n"
-                   "An input that fails is reported on standard error and the others go on; the exit code then is that "
-                   "of the first that failed. Outputs appear whole or not at all, and never in place of a file that "
-                   "is there unless told to. Ctrl-C ends a run cleanly; a second one ends it at once.",
+    .description =
+        "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
+        "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
+        "input.\n\n"
+        "An input that fails is reported on standard error and the others go on; the exit code then is that "
+        "of the first that failed. Outputs appear whole or not at all; they replace those of an earlier "
+        "run, but never an input unless told to. Two inputs that would make one output are refused before "
+        "anything runs. Ctrl-C ends a run cleanly; a second one ends it at once.",
     .options = options,
     .examples = examples,
     .operands = CLI_FILE,
@@ -266,16 +269,34 @@ static smalti_result add_inputs(smalti_job *job, const cli_arguments *arguments,
     return result;
 }
 
-/* "NAME:a=1,b=2": the parameters stand behind the last colon; a path may have colons of its own. */
-static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error *error)
+/* Where the parameters of "NAME:a=1,b=2" begin, or NULL: behind the last colon; a path may have colons of its own. */
+static const char *kernel_params(const char *text)
 {
     const char *colon = strrchr(text, ':');
-    if (colon && !strchr(colon, '=') && strchr(text, '/'))
-        colon = NULL;
-    char *module = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    return colon && (strchr(colon, '=') || !strchr(text, '/')) ? colon + 1 : NULL;
+}
+
+/* The part before them; owned; NULL: no memory. */
+static char *kernel_module(const char *text)
+{
+    const char *params = kernel_params(text);
+    return strndup(text, params ? (size_t)(params - 1 - text) : strlen(text));
+}
+
+/* Takes the reference. */
+static bool is_measure(smalti_kernel *kernel)
+{
+    bool measure = smalti_kernel_describe(kernel)->kind == SMALTI_KERNEL_MEASURE;
+    smalti_kernel_unref(kernel);
+    return measure;
+}
+
+static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error *error)
+{
+    char *module = kernel_module(text);
     if (!module)
         return cli_fail(error, SMALTI_E_NOMEM, "no memory for the name of a kernel");
-    smalti_result result = smalti_job_kernel_add(job, module, colon ? colon + 1 : NULL, error);
+    smalti_result result = smalti_job_kernel_add(job, module, kernel_params(text), error);
     free(module);
     return result;
 }
@@ -332,9 +353,6 @@ static smalti_result check_options(const cli_arguments *arguments, smalti_error 
                         "--at %s: this version runs jobs only in 'threads' of its own process", at);
     if (!strcmp(output, "-") && cli_given(arguments, "json"))
         return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "-o - and --json both want standard output");
-    if (cli_given(arguments, "skip-existing") && cli_given(arguments, "overwrite"))
-        return cli_fail(error, SMALTI_E_INVALID_CONFLICT,
-                        "--skip-existing and --overwrite contradict each other: give one");
     size_t readers = !strcmp(cli_text(arguments, "files-from", ""), "-");
     readers += !strcmp(cli_text(arguments, "job", ""), "-");
     for (size_t i = 0; i < arguments->operand_count; i++)
@@ -342,9 +360,24 @@ static smalti_result check_options(const cli_arguments *arguments, smalti_error 
     if (readers > 1)
         return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "standard input can be read only once, not %zu times",
                         readers);
-    if (!cli_given(arguments, "kernel") && !cli_given(arguments, "output") && !cli_given(arguments, "job"))
-        return cli_fail(error, SMALTI_E_INVALID, "nothing to do: give a kernel with -k, or an output with -o");
     return SMALTI_OK;
+}
+
+/* Without an output something has to be measured. */
+static smalti_result check_purpose(const cli_arguments *arguments, smalti_error *error)
+{
+    bool measures = cli_given(arguments, "output") || cli_given(arguments, "job");
+    for (size_t i = 0; !measures && i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        smalti_kernel *kernel;
+        char *module = setting->option->kind == CLI_KERNEL ? kernel_module(setting->text) : NULL;
+        /* what cannot be read is told by the plan */
+        measures = module && (smalti_kernel_inspect(module, &kernel, NULL) < 0 || is_measure(kernel));
+        free(module);
+    }
+    return measures ? SMALTI_OK
+                    : cli_fail(error, SMALTI_E_INVALID,
+                               "nothing would come of it: give an output with -o, or a kernel that measures with -k");
 }
 
 static smalti_result start_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
@@ -365,6 +398,8 @@ static smalti_result start_job(const cli_arguments *arguments, smalti_job **job,
 static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
 {
     smalti_result result = check_options(arguments, error);
+    if (result == SMALTI_OK)
+        result = check_purpose(arguments, error);
     if (result == SMALTI_OK)
         result = start_job(arguments, job, error);
     if (result == SMALTI_OK)
@@ -404,8 +439,11 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
                          .event_lines = !strcmp(progress, "json"),
                          .verbose = cli_given(arguments, "verbose")};
     smalti_error error = {0};
-    smalti_result result = cli_results_start(
-        &report.results, json ? CLI_RESULTS_JSON : to_stdout ? CLI_RESULTS_NONE : CLI_RESULTS_TABLE, inputs, &error);
+    smalti_result result = cli_results_start(&report.results,
+                                             json        ? CLI_RESULTS_JSON
+                                             : to_stdout ? CLI_RESULTS_NONE
+                                                         : CLI_RESULTS_TABLE,
+                                             inputs, &error);
     if (result < 0)
         return cli_complain(&error);
     if (!report.quiet && !strcmp(progress, "auto"))
@@ -423,8 +461,7 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
         cli_say("stopped: %llu of %llu done", (unsigned long long)stats.done, (unsigned long long)inputs);
     else if (result < 0 && !report.complaints)
         cli_say("%s", error.message);
-    else if (!report.quiet && !report.event_lines &&
-             (on_terminal || report.verbose || (inputs > 1 && stats.failed)))
+    else if (!report.quiet && !report.event_lines && (on_terminal || report.verbose || (inputs > 1 && stats.failed)))
         cli_report_summary(&stats);
     if (cli_given(arguments, "stats"))
         cli_report_stats(stderr, &stats);

@@ -30,8 +30,8 @@ static int help(int argc, char **argv)
         const cli_command *part = cli_command_find(command->commands, argv[1]);
         if (!part) {
             const char *near = cli_nearest(argv[1], cli_command_name_at, command->commands);
-            cli_say("unknown command '%s %s'%s%s%s", argv[0], argv[1], near ? ": did you mean '" : "",
-                    near ? near : "", near ? "'?" : "");
+            cli_say("unknown command '%s %s'%s%s%s", argv[0], argv[1], near ? ": did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
             return cli_exit_code(SMALTI_E_INVALID);
         }
         command = part;

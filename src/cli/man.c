@@ -28,8 +28,7 @@ static void sentences(FILE *out, const char *text)
 {
     while (*text) {
         size_t length = 0;
-        while (text[length] && text[length] != '\n' &&
-               !(strchr(".:;?", text[length]) && text[length + 1] == ' ' && length > 40))
+        while (text[length] && text[length] != '\n' && (text[length] != '.' || text[length + 1] != ' '))
             length++;
         bool paragraph = text[length] == '\n' && text[length + 1] == '\n';
         bool line = text[length] == '\n' && !paragraph;
@@ -56,8 +55,8 @@ static void item_option(FILE *out, const cli_option *option)
 {
     fputs(".It", out);
     if (option->letter)
-        fprintf(out, " Fl %c Ns ,", option->letter);
-    fprintf(out, "%s Fl -%s", option->letter ? "" : "", option->name);
+        fprintf(out, " Fl %c ,", option->letter);
+    fprintf(out, " Fl -%s", option->name);
     if (option->placeholder) {
         fputs(" Ar", out);
         macro_word(out, option->placeholder);
@@ -69,16 +68,17 @@ static void item_option(FILE *out, const cli_option *option)
     sentences(out, summary);
 }
 
-static void section_options(FILE *out, const cli_option *options, const char *heading)
+static void list_options(FILE *out, const cli_option *options, bool headings)
 {
     bool open = false;
     for (const cli_option *option = options; option && option->name; option++) {
-        if (option->group) {
-            if (open)
-                fputs(".El\n", out);
-            fprintf(out, ".%s %s\n.Bl -tag -width Ds\n", heading, option->group);
-            open = true;
-        }
+        if (open && option->group)
+            fputs(".El\n", out);
+        if (option->group && headings)
+            fprintf(out, ".Ss %s\n", option->group);
+        if (option->group)
+            fputs(".Bl -tag -width Ds\n", out);
+        open = true;
         item_option(out, option);
     }
     if (open)
@@ -90,8 +90,8 @@ static void section_exit(FILE *out)
     fputs(".Sh EXIT STATUS\nOf several inputs that failed, the first in the order given decides.\n"
           ".Bl -tag -width Ds -compact\n",
           out);
-    for (const cli_exit_class *class = cli_exit_classes; class->name; class ++)
-        fprintf(out, ".It %d\n%s: %s.\n", class->code, class->name, class->summary);
+    for (const cli_exit_class *entry = cli_exit_classes; entry->name; entry++)
+        fprintf(out, ".It %d\n%s: %s.\n", entry->code, entry->name, entry->summary);
     fputs(".El\n", out);
 }
 
@@ -165,12 +165,12 @@ static void page_of_command(FILE *out, const char *title, const cli_command *com
     }
     fputs(".Sh DESCRIPTION\n", out);
     sentences(out, command->description);
-    section_options(out, command->options, "Ss");
+    list_options(out, command->options, true);
     for (size_t i = 0; command->commands && command->commands[i]; i++) {
         const cli_command *part = command->commands[i];
         fprintf(out, ".Ss smalti %s\n", part->name);
         sentences(out, part->description);
-        section_options(out, part->options, "Ss");
+        list_options(out, part->options, false);
     }
     section_environment(out);
     section_exit(out);

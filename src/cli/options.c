@@ -137,8 +137,8 @@ static smalti_result check_range(const cli_option *option, const char *text, uin
     if (!option->max || (number >= option->min && number <= option->max))
         return SMALTI_OK;
     if (option->kind == CLI_NUMBER || option->kind == CLI_NUMBERS)
-        return cli_fail(error, SMALTI_E_INVALID_RANGE, "--%s %s: the value must be between %llu and %llu",
-                        option->name, text, (unsigned long long)option->min, (unsigned long long)option->max);
+        return cli_fail(error, SMALTI_E_INVALID_RANGE, "--%s %s: the value must be between %llu and %llu", option->name,
+                        text, (unsigned long long)option->min, (unsigned long long)option->max);
     return cli_fail(error, SMALTI_E_INVALID_RANGE, "--%s %s: the value is %s", option->name, text,
                     number < option->min ? "too small" : "too large");
 }
@@ -238,14 +238,14 @@ static smalti_result add_setting(cli_arguments *arguments, const cli_option *opt
     return result;
 }
 
-typedef struct words {
+typedef struct word_list {
     const cli_command *command;
     char *const *argv;
     int argc, next;
-} words;
+} word_list;
 
 /* "--name", "--name=value" or "--name value" */
-static smalti_result read_long(words *words, const char *word, cli_arguments *arguments, smalti_error *error)
+static smalti_result read_long(word_list *words, const char *word, cli_arguments *arguments, smalti_error *error)
 {
     const char *name = word + 2;
     size_t length = strcspn(name, "=");
@@ -264,7 +264,7 @@ static smalti_result read_long(words *words, const char *word, cli_arguments *ar
 }
 
 /* "-r", "-rq", "-j4" or "-j 4" */
-static smalti_result read_short(words *words, const char *word, cli_arguments *arguments, smalti_error *error)
+static smalti_result read_short(word_list *words, const char *word, cli_arguments *arguments, smalti_error *error)
 {
     for (const char *p = word + 1; *p; p++) {
         const cli_option *option = find_option(words->command, NULL, 0, *p);
@@ -298,7 +298,7 @@ static smalti_result check_operands(const cli_arguments *arguments, smalti_error
 }
 
 /* Steps down to the subcommand; those words come before any option. */
-static smalti_result find_subcommand(words *words, cli_arguments *arguments, smalti_error *error)
+static smalti_result find_subcommand(word_list *words, cli_arguments *arguments, smalti_error *error)
 {
     while (words->command->commands && words->next < words->argc && words->argv[words->next][0] != '-') {
         const char *name = words->argv[words->next];
@@ -317,7 +317,7 @@ static smalti_result find_subcommand(words *words, cli_arguments *arguments, sma
 smalti_result cli_parse(const cli_command *command, int argc, char *const *argv, cli_arguments *arguments,
                         smalti_error *error)
 {
-    words words = {command, argv, argc, 0};
+    word_list words = {command, argv, argc, 0};
     *arguments = (cli_arguments){.command = command};
     size_t letters = 1; /* each letter of a word may be an option */
     for (int i = 0; i < argc; i++)
@@ -335,8 +335,8 @@ smalti_result cli_parse(const cli_command *command, int argc, char *const *argv,
         else if (!strcmp(word, "--"))
             only_operands = true;
         else
-            result = word[1] == '-' ? read_long(&words, word, arguments, error)
-                                    : read_short(&words, word, arguments, error);
+            result =
+                word[1] == '-' ? read_long(&words, word, arguments, error) : read_short(&words, word, arguments, error);
     }
     if (result < 0 || arguments->help || !words.command->run)
         return result;

@@ -50,7 +50,7 @@ typedef struct cli_command {
     const cli_option *options;   /* ends with an entry without a name; NULL: none */
     const cli_example *examples; /* ends with an entry without a line; NULL: none */
     const struct cli_command *const *commands; /* its subcommands; ends with NULL; NULL: none */
-    cli_kind operands;                         /* what its operands are, for completions; CLI_FLAG: nothing to offer */
+    cli_kind operands; /* what its operands are, for completions; CLI_FLAG: nothing to offer */
     const char *operand_choices;
     size_t min_operands, max_operands;
     int (*run)(const cli_arguments *arguments); /* gives the exit code */
@@ -64,7 +64,7 @@ typedef struct cli_setting {
 
 struct cli_arguments {
     const cli_command *command; /* the subcommand, when there is one */
-    cli_setting *settings;      /* in the order given */
+    cli_setting *settings; /* in the order given */
     size_t setting_count;
     const char **operands;
     size_t operand_count;

@@ -10,9 +10,8 @@
 static void event_line(const smalti_event *event)
 {
     static const char *const names[] = {
-        [SMALTI_EVENT_STARTED] = "started", [SMALTI_EVENT_PROGRESS] = "progress",
-        [SMALTI_EVENT_WARNING] = "warning", [SMALTI_EVENT_DONE] = "done",
-        [SMALTI_EVENT_SKIPPED] = "skipped", [SMALTI_EVENT_FAILED] = "failed"};
+        [SMALTI_EVENT_STARTED] = "started", [SMALTI_EVENT_PROGRESS] = "progress", [SMALTI_EVENT_WARNING] = "warning",
+        [SMALTI_EVENT_DONE] = "done",       [SMALTI_EVENT_SKIPPED] = "skipped",   [SMALTI_EVENT_FAILED] = "failed"};
     char *text = NULL;
     size_t size;
     cli_json json = {.out = open_memstream(&text, &size)};

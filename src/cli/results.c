@@ -11,12 +11,12 @@
 
 enum { COLUMN = 12, LIST_MAX = 4 };
 
-typedef struct columns {
+typedef struct measure_columns {
     FILE *out;
     bool head;
-} columns;
+} measure_columns;
 
-static void cell(const columns *columns, const char *name, const char *value)
+static void cell(const measure_columns *columns, const char *name, const char *value)
 {
     const char *text = columns->head ? name : value;
     int width = (int)strlen(name) > COLUMN ? (int)strlen(name) : COLUMN;
@@ -51,7 +51,7 @@ static void list_text(const json_t *list, char *out, size_t out_size)
     }
 }
 
-static void columns_of(const columns *columns, const char *prefix, json_t *object)
+static void columns_of(const measure_columns *columns, const char *prefix, json_t *object)
 {
     const char *key;
     json_t *value;
@@ -76,7 +76,7 @@ void cli_measures_row(FILE *out, const char *measures, const char *input, bool h
     json_t *object = json_loads(measures, 0, NULL);
     char name[4096];
     if (json_is_object(object))
-        columns_of(&(columns){out, head}, "", object);
+        columns_of(&(measure_columns){out, head}, "", object);
     fprintf(out, "%s\n", head ? "INPUT" : cli_printable(input, name, sizeof name));
     json_decref(object);
 }
@@ -171,8 +171,8 @@ smalti_result cli_results_start(cli_results *results, cli_results_kind kind, uin
 
 void cli_results_event(cli_results *results, const smalti_event *event)
 {
-    bool ended = event->kind == SMALTI_EVENT_DONE || event->kind == SMALTI_EVENT_SKIPPED ||
-                 event->kind == SMALTI_EVENT_FAILED;
+    bool ended =
+        event->kind == SMALTI_EVENT_DONE || event->kind == SMALTI_EVENT_SKIPPED || event->kind == SMALTI_EVENT_FAILED;
     if (results->kind == CLI_RESULTS_NONE || !ended || event->task >= results->total)
         return;
     if (event->kind == SMALTI_EVENT_FAILED)

@@ -138,11 +138,12 @@ static void on_message(j_common_ptr common, int level)
         smalti__jpeg_warn(&self->base.options, "%s", self->message);
         return;
     }
+    if (self->damages++) /* one message is enough: there may be thousands */
+        return;
     take_message(self);
     if (!self->base.options.lenient)
         leave(self, SMALTI_E_FORMAT, self->message);
-    if (self->damages++ == 0)
-        warn_of_damage(self);
+    warn_of_damage(self);
 }
 
 static void on_print(j_common_ptr common)
@@ -189,6 +190,7 @@ static void on_progress(j_common_ptr common)
         snprintf(self->message, sizeof self->message, "more than %d scans", MOST_SCANS);
         leave(self, SMALTI_E_LIMIT, self->message);
     }
+    /* a marker that was read but not yet parsed is among what may turn out to be damaged */
     size_t at = position(self);
     self->safe_offset = self->jpeg.unread_marker && !self->ended && at >= 2 ? at - 2 : at;
 }
@@ -323,6 +325,9 @@ static void read_rows(jpeg_decoder *self)
         self->dst += count * self->pitch;
         self->rows -= count;
     }
+    const uint8_t *next = self->jpeg.src->next_input_byte, *data = self->base.source->data;
+    if (next >= data && next <= data + self->base.source->size) /* not in the end of image made up for a cut file */
+        smalti__source_consumed(self->base.source, (size_t)(next - data));
 }
 
 static smalti_result jpeg_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error)

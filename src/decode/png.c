@@ -26,16 +26,17 @@ static void derive(smalti__png *png)
     info->decoded_bytes = (uint64_t)info->width * info->height * png->pixel_bytes;
 }
 
-/* Deflate makes at most 1032 bytes of one. A file that cannot hold its pixels is refused before a frame is taken for
- * them, also when lenient. */
+/* Deflate makes at most 1032 bytes of one: a file that is too short for its pixels is refused before memory is taken for
+ * them. When lenient it must be able to hold a row, or all of an interlaced image. */
 static smalti_result check_possible(smalti__png *png, smalti_error *error)
 {
     const smalti__source *source = png->base.source;
-    uint64_t stored = source->size - png->idat_offset, needed = smalti__png_adam7_bytes(png);
-    if (png->base.info.interlaced && needed / 1032 > stored)
+    const smalti_info *info = &png->base.info;
+    uint64_t stored = source->size - png->idat_offset, rows = png->base.options.lenient ? 1 : info->height;
+    uint64_t needed = info->interlaced ? smalti__png_adam7_bytes(png) : rows * (png->row_bytes + 1);
+    if (needed / 1032 > stored)
         return smalti__source_fail(source, error, SMALTI_E_FORMAT_TRUNCATED, source->size,
-                                   "the file is too short for its %u x %u pixels", png->base.info.width,
-                                   png->base.info.height);
+                                   "the file is too short for its %ux%u pixels", info->width, info->height);
     return SMALTI_OK;
 }
 

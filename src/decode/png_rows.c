@@ -5,9 +5,8 @@
 
 #include <isa-l/igzip_lib.h>
 
-/* Filtered bytes inflated at a time, rounded up to whole rows: far more than ISA-L's window of 32 KiB, which it saves at
- * each stop, and still in the second-level cache. */
-enum { BUFFER_BYTES = 192 * 1024 };
+/* Filtered bytes inflated at a time, if that is two rows or more. Larger buffers are no faster. */
+enum { BUFFER_BYTES = 64 * 1024 };
 
 static size_t buffer_bytes(const smalti__png *png)
 {

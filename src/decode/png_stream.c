@@ -75,6 +75,7 @@ static smalti_result next_piece(smalti__png *png, const uint8_t **data, size_t *
     *data = png->base.source->data + png->offset;
     *size = png->chunk_left < PIECE ? png->chunk_left : PIECE;
     png->chunk_crc = libdeflate_crc32(png->chunk_crc, *data, *size);
+    smalti__source_consumed(png->base.source, png->offset); /* the inflater has taken what lies before */
     png->offset += *size;
     png->chunk_left -= *size;
     return SMALTI_OK;
@@ -120,6 +121,7 @@ static smalti_result inflate_some(smalti__png *png, uint8_t *out, size_t room, s
         bool last_try = !inflate->avail_in;
         uint32_t room_before = inflate->avail_out;
         int outcome = isal_inflate(inflate);
+        smalti__clear_upper_registers();
         png->stream_done = inflate->block_state == ISAL_BLOCK_FINISH;
         if (outcome < 0 || outcome == ISAL_NEED_DICT)
             SMALTI__TRY(bad_data(png, outcome, error));

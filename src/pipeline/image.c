@@ -46,7 +46,7 @@ static smalti_result info_of(smalti__source *source, smalti_info *info, smalti_e
 smalti_result smalti_info_read(const char *path, smalti_info *info, smalti_error *error)
 {
     /* mapped from 64 KiB on: only the pages that the head lies in are read */
-    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30};
+    const smalti__source_options options = {.map_threshold = 64 << 10, .max_bytes = 1u << 30, .head_only = true};
     smalti__source source;
     SMALTI__TRY(smalti__source_open(&source, path, &options, error));
     smalti_result result = info_of(&source, info, error);
@@ -70,8 +70,8 @@ static smalti_result decode_into(smalti__reader *reader, smalti_image *image, sm
                             .height = reader->upright.height,
                             .channels = reader->upright.channels,
                             .sample = reader->upright.sample};
+    SMALTI__TRY(smalti__reader_start(reader, error)); /* refuses files too short for their pixels */
     SMALTI__TRY(smalti_image_alloc(image, error));
-    SMALTI__TRY(smalti__reader_start(reader, error));
     SMALTI__TRY(smalti__reader_read(reader, image->data, image->pitch, image->height, error));
     return smalti__reader_finish(reader, error);
 }

@@ -104,6 +104,11 @@ size_t smalti_job_input_count(const smalti_job *job)
     return job->input_count;
 }
 
+const char *smalti_job_input_name(const smalti_job *job, size_t index)
+{
+    return index < job->input_count ? job->inputs[index].path : NULL;
+}
+
 smalti_result smalti_job_kernel_add(smalti_job *job, const char *module, const char *params, smalti_error *error)
 {
     if (!*module)

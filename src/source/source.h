@@ -18,6 +18,7 @@ typedef struct smalti__source_options {
     smalti__pool *pool;   /* for the buffer; may be NULL */
     size_t map_threshold; /* map regular files of this size and more; 0: the default, 1 MiB; SIZE_MAX: never */
     size_t max_bytes;     /* refuse larger inputs with LIMIT; 0: no limit */
+    bool head_only;       /* little more than the first pages of a map will be used: the rest is not read ahead */
 } smalti__source_options;
 
 /* path "-": standard input, from where it is. A FIFO that nobody writes to is waited for. The messages of all errors begin
@@ -33,6 +34,9 @@ void smalti__source_open_memory(smalti__source *source, const void *data, size_t
 /* Size of a regular file, path or (NULL) fd, without reading it, for admission; SIZE_MAX when it cannot be known (a
  * pipe). */
 smalti_result smalti__source_measure(const char *path, int fd, size_t *size, smalti_error *error);
+/* The bytes before offset have been used and are not likely to be read again: a map gives its pages back to the system, so
+ * that a large file does not stand in the process's memory. For every few hundred kilobytes of progress. */
+void smalti__source_consumed(smalti__source *source, size_t offset);
 /* IO_CHANGED when the file was truncated, overwritten or grown since it was opened. To be called after the last byte
  * was used and before the result is committed. It goes by size and modification time: an overwrite within one tick of
  * the file system's clock (4 ms before Linux 6.13) after the write before it can go unseen. */
@@ -40,7 +44,8 @@ smalti_result smalti__source_check(const smalti__source *source, smalti_error *e
 /* Also fine for a zeroed struct. */
 void smalti__source_close(smalti__source *source);
 
-/* Fills in an error "name: message at byte offset". */
+/* Fills in an error "name: message at byte offset" and returns code; or the error of smalti__source_check when the file
+ * was changed, since that is why it is malformed. */
 smalti_result smalti__source_fail(const smalti__source *source, smalti_error *error, smalti_result code,
                                   uint64_t offset, const char *format, ...) SMALTI__PRINTF(5, 6);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Runs a fuzz target over every file of its corpus folders (argv), so that the ordinary tests replay what fuzzing found. */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>

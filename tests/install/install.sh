@@ -98,6 +98,7 @@ measure_works() {
 }
 
 item "meson install puts everything under DESTDIR" install_there
+[ $failed = 0 ] || { echo "1..1"; exit 1; }
 item "the headers, libraries, command and pkg-config file are there" has_files
 item "the installed command runs without its build folder" command_runs
 item "the examples build against the shared library by pkg-config alone" examples_build "$work/shared"

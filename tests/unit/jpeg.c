@@ -396,7 +396,8 @@ static void check_damage(const jpeg_spec *spec, void (*spoil)(uint8_t *data, siz
     uint8_t *data = make_jpeg(spec, NULL, &size);
     spoil(data, size);
     decoded out = decode(data, size, false);
-    CHECK_INT(out.result, SMALTI_E_FORMAT);
+    if (out.result != SMALTI_E_FORMAT)
+        TEST_FAIL("%d, not \"%s\": %s", out.result, message, out.error.message);
     CHECK_HAS(out.error.message, "test.jpg: ");
     CHECK_HAS(out.error.message, message);
     CHECK_INT(out.error.offset < size, 1);
@@ -409,11 +410,18 @@ static void check_damage(const jpeg_spec *spec, void (*spoil)(uint8_t *data, siz
     free(data);
 }
 
-/* Bits of ones are no Huffman code. */
+/* Bits of ones are no Huffman code. libjpeg says so only in the last few KiB of a sequential file, where its fast path, which
+ * takes such a code as zero, no longer goes. */
 static void spoil_codes(uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < 12; i++)
-        data[size * 2 / 5 + i] = i % 2 ? 0 : 0xff;
+        data[size - 1500 + i] = i % 2 ? 0 : 0xff;
+}
+static void spoil_first_codes(uint8_t *data, size_t size)
+{
+    uint8_t *scan = find(data, size, "\xff\xda", 2);
+    for (size_t i = 0; i < 12; i++)
+        scan[200 + i] = i % 2 ? 0 : 0xff;
 }
 static void spoil_restart(uint8_t *data, size_t size)
 {
@@ -439,8 +447,8 @@ TEST("damaged coded data is an error with its offset, and a warning when lenient
     jpeg_spec restarts = baseline, progressive = baseline, gray = {.width = 200, .height = 200, .components = 1};
     restarts.restart_rows = 1;
     progressive.progressive = true;
-    check_damage(&baseline, spoil_codes, "corrupt JPEG data");
-    check_damage(&progressive, spoil_codes, "corrupt JPEG data");
+    check_damage(&baseline, spoil_codes, "bad Huffman code");
+    check_damage(&progressive, spoil_first_codes, "bad Huffman code");
     check_damage(&restarts, spoil_restart, "corrupt JPEG data");
     check_damage(&baseline, end_early, "premature end");
     check_damage(&gray, end_early, "premature end");
@@ -469,9 +477,9 @@ TEST("what is not a JPEG file, or only its beginning, is an error")
                  {"\xff\xd8\xff\xc0\0\x0b\x0c\0\1\0\1\1\1\x11\0", 15, SMALTI_E_UNSUPPORTED}, /* 12 bits */
                  {"\xff\xd8\xff\xc3\0\x0b\x08\0\1\0\1\1\1\x11\0", 15, SMALTI_E_UNSUPPORTED}, /* lossless */
                  {"\xff\xd8\xff\xc0\0\x0b\x08\0\0\0\1\1\1\x11\0", 15, SMALTI_E_UNSUPPORTED}, /* height to come */
-                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\0\1\1\x11\0", 15, SMALTI_E_FORMAT},      /* no width */
-                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x51\0", 15, SMALTI_E_FORMAT},      /* sampling */
-                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\3\1\x11\0", 15, SMALTI_E_FORMAT}};     /* too short */
+                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\0\1\1\x11\0", 15, SMALTI_E_FORMAT}, /* no width */
+                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x51\0", 15, SMALTI_E_FORMAT}, /* sampling */
+                 {"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\3\1\x11\0", 15, SMALTI_E_FORMAT}}; /* too short */
     for (size_t i = 0; i < SMALTI__COUNT(cases); i++) {
         out = decode((const uint8_t *)cases[i].bytes, cases[i].size, false);
         if (out.result != cases[i].result)
@@ -596,4 +604,37 @@ TEST("a component whose data is missing is an error, and a warning when lenient"
     CHECK_HAS(out.warning, "no data for component 3");
     release(&out);
     free(data);
+}
+
+TEST("two thousand mutated files give all their rows or an error")
+{
+    static const jpeg_spec specs[] = {{.width = 50, .height = 40, .components = 3, .h = 2, .v = 2},
+                                      {.width = 50, .height = 40, .components = 3, .h = 2, .progressive = true},
+                                      {.width = 50, .height = 40, .components = 3, .v = 2, .restart_rows = 1},
+                                      {.width = 50, .height = 40, .components = 4, .stored = JCS_YCCK},
+                                      {.width = 50, .height = 40, .components = 3, .arithmetic = true}};
+    uint32_t random = 12345, succeeded = 0, failed = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        size_t size;
+        uint8_t *data = make_jpeg(&specs[i % SMALTI__COUNT(specs)], NULL, &size);
+        for (uint32_t n = 0; n <= i % 4; n++) {
+            random = random * 1664525 + 1013904223;
+            /* one in two in the headers */
+            size_t at = (random >> 8) % (random >> 31 ? size : size < 700 ? size : 700);
+            data[at] = (uint8_t)(random >> 3);
+        }
+        smalti__decode_options options = {.lenient = i / 5 % 2, .metadata = true, .max_pixels = 1 << 20};
+        decoded out = decode_with(data, size, options, 7);
+        if (out.result == SMALTI_OK) {
+            CHECK_INT(out.rows, out.info.height);
+            succeeded++;
+        } else {
+            CHECK_INT(out.error.code, out.result);
+            CHECK_HAS(out.error.message, out.result == SMALTI_E_FORMAT_UNKNOWN ? "" : "test.jpg: ");
+            failed++;
+        }
+        release(&out);
+        free(data);
+    }
+    CHECK_INT(succeeded > 200 && failed > 200, 1);
 }

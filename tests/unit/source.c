@@ -216,8 +216,10 @@ TEST("standard input gives a file from where it is, also when nothing is left")
         smalti__source_close(&source);
     }
     bool open_still = fcntl(STDIN_FILENO, F_GETFD) >= 0;
-    if (saved >= 0)
+    if (saved >= 0) {
         dup2(saved, STDIN_FILENO);
+        close(saved);
+    }
     CHECK(open_still);
     CHECK_INT(good, SMALTI__COUNT(positions));
 }
@@ -284,6 +286,24 @@ TEST("a file that is overwritten in place, grown or truncated is reported, mappe
             smalti__source_close(&source);
         }
     }
+}
+
+TEST("what a decoder finds wrong in a file that was changed meanwhile is reported as the change")
+{
+    smalti_error error;
+    smalti__source source;
+    const char *path = large_file("confusing");
+    CHECK_OK(smalti__source_open(&source, path, NULL, &error), error);
+    int before = smalti__source_fail(&source, &error, SMALTI_E_FORMAT_CHECKSUM, 7, "bad CRC");
+    bool cut = !truncate(path, 1000);
+    int after = smalti__source_fail(&source, &error, SMALTI_E_FORMAT_CHECKSUM, 7, "bad CRC");
+    int without = smalti__source_fail(&source, NULL, SMALTI_E_FORMAT_CHECKSUM, 7, "bad CRC");
+    smalti__source_close(&source);
+    CHECK(cut);
+    CHECK_INT(before, SMALTI_E_FORMAT_CHECKSUM);
+    CHECK_INT(after, SMALTI_E_IO_CHANGED);
+    CHECK_INT(without, SMALTI_E_IO_CHANGED);
+    CHECK_HAS(error.message, "/confusing: truncated while it was read");
 }
 
 TEST("a file that is replaced by a rename is read whole")

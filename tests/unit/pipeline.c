@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whole jobs: the same bytes however they are run, copies counted, memory kept to, and failures that stay their own. */
+#include <smalti/smalti.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "encode/encode.h"
+#include "test.h"
+
+static smalti_error error;
+
+/* ---- images ---- */
+
+/* A picture with gradients, edges and noise; the same for the same seed. */
+static smalti_image picture(uint32_t width, uint32_t height, uint32_t channels, smalti_sample sample, uint32_t seed)
+{
+    smalti_image image = {.width = width, .height = height, .channels = channels, .sample = sample};
+    CHECK_OK(smalti_image_alloc(&image, &error), error);
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t i = 0; i < width * channels; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            uint32_t value = (i * 300 + y * 700 * (i % channels + 1) + (seed >> 20)) & 0xffff;
+            if ((i / channels / 16 + y / 16) % 2)
+                value = 0xffff - value / 3;
+            uint8_t *row = (uint8_t *)image.data + y * image.pitch;
+            if (sample == SMALTI_SAMPLE_U8)
+                row[i] = (uint8_t)(value >> 8);
+            else
+                ((uint16_t *)row)[i] = (uint16_t)value;
+        }
+    return image;
+}
+
+static void check_same(const smalti_image *a, const smalti_image *b)
+{
+    CHECK_INT(a->width, b->width);
+    CHECK_INT(a->height, b->height);
+    CHECK_INT(a->channels, b->channels);
+    CHECK_INT(a->sample, b->sample);
+    for (uint32_t y = 0; y < a->height; y++)
+        if (memcmp((uint8_t *)a->data + y * a->pitch, (uint8_t *)b->data + y * b->pitch,
+                   a->width * a->channels * smalti_sample_bytes(a->sample)))
+            TEST_FAIL("row %u differs", y);
+}
+
+static void *encoded(const smalti_image *image, const char *format, size_t *size)
+{
+    smalti_encode_options options = {.size = sizeof options, .subsampling = 444, .quality = 95};
+    void *data = NULL;
+    snprintf(options.format, sizeof options.format, "%s", format);
+    CHECK_OK(smalti_image_write_memory(image, &options, &data, size, &error), error);
+    return data;
+}
+
+/* ---- plans ---- */
+
+/* A plan of kernels given as "name:params", ended by NULL. */
+static smalti_plan *plan_of(const char *const *kernels, const char *key, const char *value)
+{
+    smalti_job *job = NULL;
+    smalti_plan *plan = NULL;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    for (; *kernels; kernels++) {
+        char name[64];
+        const char *colon = strchr(*kernels, ':');
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*kernels, ":"), *kernels);
+        CHECK_OK(smalti_job_kernel_add(job, name, colon ? colon + 1 : NULL, &error), error);
+    }
+    if (key)
+        CHECK_OK(smalti_job_set(job, key, value, &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    smalti_job_free(job);
+    return plan;
+}
+#define PLAN(...) plan_of((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}, NULL, NULL)
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/smalti-run-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0 && mkdir("in", 0777) == 0);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    CHECK(chdir("/") == 0 && system(command) == 0);
+}
+
+static void put(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    CHECK(file != NULL && fwrite(data, 1, size, file) == size);
+    fclose(file);
+}
+
+static void *get(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        TEST_FAIL("%s is not there", path);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    void *data = malloc(*size + 1);
+    CHECK(data && fread(data, 1, *size, file) == *size);
+    fclose(file);
+    return data;
+}
+
+static void put_pictures(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char path[64];
+        smalti_image image = picture(40 + (uint32_t)i * 7, 90 + (uint32_t)i * 11, 1 + (uint32_t)i % 4,
+                                     i % 3 == 2 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8, (uint32_t)i);
+        snprintf(path, sizeof path, "in/%02d.%s", i, i % 4 == 3 ? "jpg" : "png");
+        CHECK_OK(smalti_image_write(&image, path, NULL, &error), error);
+        smalti_image_free(&image);
+    }
+}
+
+static smalti_plan *folder_plan(const char *const *kernels, const char *out, const char *key, const char *value)
+{
+    smalti_job *job = NULL;
+    smalti_plan *plan = NULL;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    CHECK_OK(smalti_job_input_expand(job, "in", false, &error), error);
+    for (; *kernels; kernels++)
+        CHECK_OK(smalti_job_kernel_add(job, *kernels, NULL, &error), error);
+    CHECK_OK(smalti_job_set(job, "output.dir", out, &error), error);
+    if (key)
+        CHECK_OK(smalti_job_set(job, key, value, &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    smalti_job_free(job);
+    return plan;
+}
+#define KERNELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static bool same_files(const char *a, const char *b)
+{
+    char command[160];
+    snprintf(command, sizeof command, "diff -r %s %s >/dev/null", a, b);
+    return system(command) == 0;
+}
+
+/* ---- the same bytes ---- */
+
+TEST("a job gives the same bytes for every strip height, number of lanes and state of the module cache")
+{
+    static const struct {
+        uint32_t jobs, strip_rows;
+    } ways[] = {{1, 1}, {2, 3}, {7, 16}, {2, 17}, {1, 64}, {2, 100000}};
+    make_folder();
+    put_pictures(12);
+    char cache[96];
+    snprintf(cache, sizeof cache, "%s/cache", folder);
+    CHECK(mkdir(cache, 0700) == 0 && setenv("XDG_CACHE_HOME", cache, 1) == 0);
+    smalti_plan *first = folder_plan(KERNELS("sharpen", "gaussian-blur", "histogram", "median"), "first", NULL, NULL);
+    smalti_run_options options = {.size = sizeof options, .jobs = 1};
+    CHECK_OK(smalti_plan_run(first, &options, NULL, &error), error);
+    smalti_plan_free(first);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        smalti_plan *plan =
+            folder_plan(KERNELS("sharpen", "gaussian-blur", "histogram", "median"), "again", NULL, NULL);
+        smalti_stats stats = {0};
+        options.jobs = ways[i].jobs;
+        options.strip_rows = ways[i].strip_rows;
+        CHECK_OK(smalti_plan_run(plan, &options, &stats, &error), error);
+        CHECK_INT(stats.done, 12);
+        smalti_plan_free(plan);
+        if (!same_files("first", "again"))
+            TEST_FAIL("%u lanes, strips of %u rows: other bytes", ways[i].jobs, ways[i].strip_rows);
+        CHECK(system("rm -r again") == 0);
+        if (i == 2)
+            CHECK(system("rm -rf cache/*") == 0);
+    }
+    unsetenv("XDG_CACHE_HOME");
+    remove_folder();
+}
+
+TEST("pixels through a plan in memory equal the same kernels one after the other")
+{
+    smalti_image in = picture(61, 83, 3, SMALTI_SAMPLE_U8, 5), once = {0}, twice = {0}, chain = {0};
+    smalti_kernel *blur = NULL, *sharpen = NULL;
+    double params[8] = {0};
+    CHECK_OK(smalti_kernel_load("gaussian-blur", NULL, &blur, &error), error);
+    CHECK_OK(smalti_kernel_load("sharpen", NULL, &sharpen, &error), error);
+    CHECK_OK(smalti_kernel_params_parse(blur, "sigma=3", params, &error), error);
+    CHECK_OK(smalti_kernel_apply(blur, params, &in, 0, &once, &error), error);
+    CHECK_OK(smalti_kernel_apply(sharpen, NULL, &once, 7, &twice, &error), error);
+    smalti_plan *plan = PLAN("gaussian-blur:sigma=3", "sharpen");
+    for (uint32_t rows = 1; rows < 90; rows += 11) {
+        smalti_run_options options = {.size = sizeof options, .strip_rows = rows};
+        CHECK_OK(smalti_plan_run_image(plan, &options, &in, &chain, NULL, &error), error);
+        check_same(&twice, &chain);
+        smalti_image_free(&chain);
+    }
+    smalti_plan_free(plan);
+    smalti_kernel_unref(blur);
+    smalti_kernel_unref(sharpen);
+    smalti_image_free(&in), smalti_image_free(&once), smalti_image_free(&twice);
+}
+
+TEST("a measure finds the same in one piece, in strips and in parts that are merged")
+{
+    smalti_image in = picture(50, 77, 3, SMALTI_SAMPLE_U8, 9);
+    for (const char *const *name = smalti_kernel_names(); *name; name++) {
+        smalti_kernel *kernel = NULL;
+        double whole[2048] = {0}, other[2048] = {0};
+        CHECK_OK(smalti_kernel_load(*name, NULL, &kernel, &error), error);
+        if (smalti_kernel_describe(kernel)->kind == SMALTI_KERNEL_MEASURE) {
+            CHECK_OK(smalti_kernel_measure(kernel, NULL, &in, 77, 1, whole, &error), error);
+            for (uint32_t parts = 1; parts < 5; parts++) {
+                CHECK_OK(smalti_kernel_measure(kernel, NULL, &in, parts * 3, parts, other, &error), error);
+                if (memcmp(whole, other, sizeof whole))
+                    TEST_FAIL("%s differs in %u parts", *name, parts);
+            }
+        }
+        smalti_kernel_unref(kernel);
+    }
+    smalti_image_free(&in);
+}
+
+/* ---- copies ---- */
+
+static smalti_stats stats_of(smalti_plan *plan, const smalti_image *image, const char *format, uint32_t strip_rows)
+{
+    smalti_run_options options = {.size = sizeof options, .strip_rows = strip_rows};
+    smalti_stats stats = {0};
+    size_t size = 0, out_size = 0;
+    void *out = NULL, *data = encoded(image, format, &size);
+    CHECK_OK(smalti_plan_run_memory(plan, &options, data, size, "in", &out, &out_size, &stats, &error), error);
+    CHECK_INT(stats.bytes_out, out_size);
+    free(data);
+    free(out);
+    return stats;
+}
+
+TEST("a job of one kernel copies no pixel row")
+{
+    static const char *const kernels[] = {"invert", "grayscale", "sharpen", "gaussian-blur", "histogram"};
+    smalti_image image = picture(300, 200, 3, SMALTI_SAMPLE_U8, 1);
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        for (int jpeg = 0; jpeg < 2; jpeg++) {
+            smalti_plan *plan = PLAN(kernels[i]);
+            smalti_stats stats = stats_of(plan, &image, jpeg ? "jpeg" : "png", 16);
+            CHECK_INT(stats.copied_rows, 0);
+            CHECK_INT(stats.copied_bytes, 0);
+            CHECK_INT(stats.converted_bytes, 0);
+            CHECK(i < 2 ? stats.halo_bytes == 0 : true);
+            CHECK(stats.strips >= 200 / 16);
+            smalti_plan_free(plan);
+        }
+    smalti_image_free(&image);
+}
+
+TEST("halo rows are all that a neighbourhood kernel copies, and few of them")
+{
+    smalti_image image = picture(300, 200, 3, SMALTI_SAMPLE_U8, 1);
+    smalti_plan *plan = PLAN("sobel");
+    smalti_stats stats = stats_of(plan, &image, "png", 50);
+    /* 4 strips share 2 rows each, and the edges: less than 20 rows of at most 1,100 bytes */
+    CHECK(stats.halo_bytes > 0 && stats.halo_bytes < 20 * 1100);
+    smalti_plan_free(plan);
+    smalti_image_free(&image);
+}
+
+TEST("between two kernels every row is copied once")
+{
+    smalti_image image = picture(100, 120, 3, SMALTI_SAMPLE_U8, 1);
+    smalti_plan *plan = PLAN("invert", "sharpen", "sepia");
+    smalti_stats stats = stats_of(plan, &image, "png", 0);
+    CHECK_INT(stats.copied_rows, 240);
+    CHECK_INT(stats.copied_bytes, 240 * 300);
+    smalti_plan_free(plan);
+    smalti_image_free(&image);
+}
+
+TEST("a lane that has run a task takes no more buffers for the next ones like it")
+{
+    make_folder();
+    smalti_image image = picture(200, 150, 3, SMALTI_SAMPLE_U8, 3);
+    for (int i = 0; i < 20; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "in/%02d.png", i);
+        CHECK_OK(smalti_image_write(&image, path, NULL, &error), error);
+    }
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
+    smalti_run_options options = {.size = sizeof options, .jobs = 1};
+    smalti_stats stats = {0};
+    CHECK_OK(smalti_plan_run(plan, &options, &stats, &error), error);
+    CHECK_INT(stats.done, 20);
+    CHECK(stats.allocations > 0 && stats.allocations < 20);
+    smalti_plan_free(plan);
+    smalti_image_free(&image);
+    remove_folder();
+}
+
+/* ---- samples, channels, orientation, metadata ---- */
+
+TEST("16 bit goes through kernels that take it as 16 bit")
+{
+    smalti_image in = picture(33, 21, 3, SMALTI_SAMPLE_U16, 4), out = {0};
+    smalti_plan *plan = PLAN("invert");
+    CHECK_OK(smalti_plan_run_image(plan, NULL, &in, &out, NULL, &error), error);
+    CHECK_INT(out.sample, SMALTI_SAMPLE_U16);
+    for (uint32_t y = 0; y < in.height; y++)
+        for (uint32_t i = 0; i < in.width * 3; i++) {
+            uint16_t a = ((uint16_t *)((uint8_t *)in.data + y * in.pitch))[i];
+            uint16_t b = ((uint16_t *)((uint8_t *)out.data + y * out.pitch))[i];
+            CHECK_INT(b, 65535 - a);
+        }
+    smalti_plan_free(plan);
+    smalti_image_free(&in), smalti_image_free(&out);
+}
+
+/* A PNG with this EXIF orientation. */
+static void *oriented_png(const smalti_image *image, uint8_t orientation, size_t *size)
+{
+    uint8_t exif[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0};
+    const smalti__metadata metadata = {.exif = {exif, sizeof exif}};
+    smalti__sink sink;
+    CHECK_OK(smalti__sink_open_memory(&sink, 0, &error), error);
+    const smalti__encoder seed = {.format = &smalti__encoder_png,
+                                  .params = {.png_effort = 1, .metadata = &metadata},
+                                  .sink = &sink,
+                                  .width = image->width,
+                                  .height = image->height,
+                                  .channels = image->channels,
+                                  .sample = image->sample};
+    smalti__encoder *encoder = NULL;
+    CHECK_OK(smalti__encoder_png.open(&seed, &encoder, &error), error);
+    CHECK_OK(smalti__encoder_png.write(encoder, image->data, image->pitch, image->height, &error), error);
+    CHECK_OK(smalti__encoder_png.finish(encoder, &error), error);
+    smalti__encoder_png.close(encoder);
+    void *data = smalti__sink_take(&sink, size);
+    smalti__sink_close(&sink);
+    return data;
+}
+
+/* Where the upright pixel (x, y) lies in the stored image of w × h: read off the definition of each orientation. */
+static void stored_place(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint32_t *sx, uint32_t *sy)
+{
+    const uint32_t place[9][2] = {{0, 0},         {x, y}, {w - 1 - x, y}, {w - 1 - x, h - 1 - y},
+                                  {x, h - 1 - y}, {y, x}, {y, h - 1 - x}, {w - 1 - y, h - 1 - x},
+                                  {w - 1 - y, x}};
+    *sx = place[orientation][0];
+    *sy = place[orientation][1];
+}
+
+TEST("all eight EXIF orientations are turned upright, and only once")
+{
+    smalti_image in = picture(19, 40, 3, SMALTI_SAMPLE_U8, 2);
+    smalti_plan *plan = plan_of(KERNELS("invert"), "output.metadata", "all");
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        size_t size = 0, out_size = 0;
+        void *data = oriented_png(&in, (uint8_t)orientation, &size), *out = NULL;
+        smalti_image upright = {0};
+        smalti_info info;
+        CHECK_OK(smalti_plan_run_memory(plan, NULL, data, size, "in", &out, &out_size, NULL, &error), error);
+        CHECK_OK(smalti_info_read_memory(out, out_size, "out", &info, &error), error);
+        CHECK_INT(info.orientation, 1);
+        CHECK_OK(smalti_image_read_memory(out, out_size, "out", &upright, &error), error);
+        CHECK_INT(upright.width, orientation >= 5 ? in.height : in.width);
+        for (uint32_t y = 0; y < upright.height; y++)
+            for (uint32_t x = 0; x < upright.width; x++) {
+                uint32_t sx, sy;
+                stored_place(orientation, x, y, in.width, in.height, &sx, &sy);
+                uint8_t *a = (uint8_t *)in.data + sy * in.pitch + sx * 3,
+                        *b = (uint8_t *)upright.data + y * upright.pitch + x * 3;
+                if (a[0] + b[0] != 255 || a[1] + b[1] != 255 || a[2] + b[2] != 255)
+                    TEST_FAIL("orientation %d: pixel %u, %u is not where it belongs", orientation, x, y);
+            }
+        smalti_image_free(&upright);
+        free(data);
+        free(out);
+    }
+    smalti_plan_free(plan);
+    smalti_image_free(&in);
+}
+
+TEST("alpha is flattened over the background for JPEG and kept for PNG")
+{
+    smalti_image in = {.width = 16, .height = 16, .channels = 4, .sample = SMALTI_SAMPLE_U8}, out = {0};
+    CHECK_OK(smalti_image_alloc(&in, &error), error);
+    memset(in.data, 0, in.pitch * in.height); /* black, transparent */
+    size_t size = 0, out_size = 0;
+    void *data = encoded(&in, "png", &size), *jpeg = NULL;
+    smalti_job *job = NULL;
+    smalti_plan *plan = NULL;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    CHECK_OK(smalti_job_set(job, "output.format", "jpeg", &error), error);
+    CHECK_OK(smalti_job_set(job, "output.background", "ff8000", &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    CHECK_OK(smalti_plan_run_memory(plan, NULL, data, size, "in", &jpeg, &out_size, NULL, &error), error);
+    CHECK_OK(smalti_image_read_memory(jpeg, out_size, "out", &out, &error), error);
+    const uint8_t *pixel = out.data;
+    CHECK_INT(out.channels, 3);
+    CHECK(abs(pixel[0] - 255) <= 3 && abs(pixel[1] - 128) <= 3 && abs(pixel[2] - 0) <= 3);
+    smalti_image_free(&out);
+    smalti_plan_free(plan);
+    smalti_job_free(job);
+    free(jpeg);
+    CHECK_OK(smalti_image_read_memory(data, size, "in", &out, &error), error);
+    CHECK_INT(out.channels, 4);
+    free(data);
+    smalti_image_free(&in), smalti_image_free(&out);
+}
+
+/* ---- failures ---- */
+
+struct seen {
+    int started, done, failed, skipped, warnings;
+    char message[512], measures[4096];
+};
+
+static void watch(void *user, const smalti_event *event)
+{
+    struct seen *seen = user;
+    seen->started += event->kind == SMALTI_EVENT_STARTED;
+    seen->done += event->kind == SMALTI_EVENT_DONE;
+    seen->failed += event->kind == SMALTI_EVENT_FAILED;
+    seen->skipped += event->kind == SMALTI_EVENT_SKIPPED;
+    seen->warnings += event->kind == SMALTI_EVENT_WARNING;
+    if (event->error)
+        snprintf(seen->message, sizeof seen->message, "%s", event->error->message);
+    if (event->measures)
+        snprintf(seen->measures, sizeof seen->measures, "%s", event->measures);
+}
+
+TEST("a bad input is reported by name and the rest goes on")
+{
+    make_folder();
+    put_pictures(6);
+    size_t size;
+    void *data = get("in/02.png", &size);
+    put("in/02.png", data, size / 2);
+    free(data);
+    put("in/04.png", "not a picture", 13);
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
+    struct seen seen = {0};
+    smalti_run_options options = {.size = sizeof options, .jobs = 2, .event = watch, .user = &seen};
+    smalti_stats stats = {0};
+    CHECK_INT(smalti_plan_run(plan, &options, &stats, &error), SMALTI_E_FORMAT_TRUNCATED);
+    CHECK_HAS(error.message, "in/02.png: ");
+    CHECK_INT(stats.done, 4);
+    CHECK_INT(stats.failed, 2);
+    CHECK_INT(seen.started, 6);
+    CHECK_INT(seen.done, 4);
+    CHECK_INT(seen.failed, 2);
+    CHECK(access("out/02.png", F_OK) != 0 && access("out/04.png", F_OK) != 0 && access("out/05.png", F_OK) == 0);
+    CHECK(system("test $(ls -A out | wc -l) = 4") == 0);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+TEST("a lenient job keeps what can be decoded and warns")
+{
+    make_folder();
+    put_pictures(1);
+    size_t size;
+    void *data = get("in/00.png", &size);
+    put("in/00.png", data, size - size / 3);
+    free(data);
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", "input.lenient", "true");
+    struct seen seen = {0};
+    smalti_run_options options = {.size = sizeof options, .event = watch, .user = &seen};
+    CHECK_OK(smalti_plan_run(plan, &options, NULL, &error), error);
+    CHECK(seen.warnings > 0);
+    CHECK_HAS(seen.message, "in/00.png: ");
+    smalti_image image = {0};
+    CHECK_OK(smalti_image_read("out/00.png", &image, &error), error);
+    CHECK_INT(image.height, 90);
+    smalti_image_free(&image);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+TEST("outputs that are there are skipped when asked, and measures are reported")
+{
+    make_folder();
+    put_pictures(3);
+    smalti_plan *plan = folder_plan(KERNELS("sharpness", "invert"), "out", "output.skip_existing", "true");
+    struct seen seen = {0};
+    smalti_run_options options = {.size = sizeof options, .event = watch, .user = &seen};
+    CHECK_OK(smalti_plan_run(plan, &options, NULL, &error), error);
+    CHECK_INT(seen.done, 3);
+    CHECK_HAS(seen.measures, "{\"sharpness\":{");
+    CHECK(unlink("out/01.png") == 0);
+    seen = (struct seen){0};
+    CHECK_OK(smalti_plan_run(plan, &options, NULL, &error), error);
+    CHECK_INT(seen.done, 1);
+    CHECK_INT(seen.skipped, 2);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+TEST("an output never replaces its input through a link unless asked")
+{
+    make_folder();
+    put_pictures(1);
+    CHECK(mkdir("out", 0777) == 0 && link("in/00.png", "out/00.png") == 0);
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
+    CHECK_INT(smalti_plan_run(plan, NULL, NULL, &error), SMALTI_E_INVALID_CONFLICT);
+    CHECK(same_files("in", "out"));
+    smalti_plan_free(plan);
+    plan = folder_plan(KERNELS("invert"), "out", "output.overwrite", "true");
+    CHECK_OK(smalti_plan_run(plan, NULL, NULL, &error), error);
+    CHECK(!same_files("in", "out"));
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+/* ---- memory and cancel ---- */
+
+TEST("a task that alone does not fit the budget is refused before it takes memory; a batch queues")
+{
+    make_folder();
+    put_pictures(12);
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
+    smalti_run_options options = {.size = sizeof options, .jobs = 7, .memory_bytes = 3 << 20};
+    CHECK_INT(smalti_plan_run(plan, &options, NULL, &error), SMALTI_E_LIMIT_MEMORY);
+    CHECK_HAS(error.message, "in/00.png: needs");
+    CHECK_HAS(error.message, "the budget is 3072 KiB");
+    options.memory_bytes = 16 << 20;
+    smalti_stats stats = {0};
+    CHECK_OK(smalti_plan_run(plan, &options, &stats, &error), error);
+    CHECK_INT(stats.done, 12);
+    CHECK(stats.peak_bytes > 0 && stats.peak_bytes <= options.memory_bytes);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+TEST("the memory a task asks for does not grow with the image's height")
+{
+    uint64_t asked[2];
+    for (int i = 0; i < 2; i++) {
+        smalti_image image = picture(300, i ? 4000 : 400, 3, SMALTI_SAMPLE_U8, 3);
+        smalti_plan *plan = PLAN("gaussian-blur");
+        asked[i] = stats_of(plan, &image, "png", 0).peak_bytes - 0;
+        smalti_plan_free(plan);
+        smalti_image_free(&image);
+    }
+    CHECK_INT(asked[1], asked[0]);
+}
+
+struct canceller {
+    smalti_cancel *cancel;
+    int after, ended;
+};
+
+static void cancel_after(void *user, const smalti_event *event)
+{
+    struct canceller *canceller = user;
+    if (event->kind == SMALTI_EVENT_DONE && ++canceller->ended == canceller->after)
+        smalti_cancel_request(canceller->cancel);
+}
+
+TEST("a cancelled run ends every task, whole or not at all")
+{
+    make_folder();
+    put_pictures(12);
+    smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
+    struct canceller canceller = {.after = 3};
+    CHECK_OK(smalti_cancel_new(&canceller.cancel, &error), error);
+    smalti_run_options options = {
+        .size = sizeof options, .jobs = 2, .cancel = canceller.cancel, .event = cancel_after, .user = &canceller};
+    smalti_stats stats = {0};
+    CHECK_INT(smalti_plan_run(plan, &options, &stats, &error), SMALTI_E_CANCELLED);
+    CHECK_INT(stats.tasks, 12);
+    CHECK(stats.done >= 3 && stats.done <= 5);
+    CHECK_INT(stats.done + stats.failed, 12);
+    char command[64];
+    snprintf(command, sizeof command, "test $(ls -A out | wc -l) = %d", (int)stats.done);
+    CHECK(system(command) == 0);
+    smalti_cancel_free(canceller.cancel);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
+TEST("the plan says what it will do, conversions included")
+{
+    make_folder();
+    put_pictures(3);
+    put("in/zz.png", "x", 1);
+    smalti_plan *plan = folder_plan(KERNELS("gaussian-blur"), "out", NULL, NULL);
+    char *text = NULL, *json = NULL;
+    CHECK_OK(smalti_plan_describe(plan, NULL, false, &text, &error), error);
+    CHECK_HAS(text, "in/00.png → out/00.png");
+    CHECK_HAS(text, "decode  png, 40 × 90 × 1 u8");
+    CHECK_HAS(text, "kernel  gaussian-blur on 40 × 90 × 1 u8, halo");
+    CHECK_HAS(text, "rows in place");
+    CHECK_HAS(text, "3 u16");
+    CHECK_HAS(text, "error   in/zz.png: ");
+    CHECK_OK(smalti_plan_describe(plan, NULL, true, &json, &error), error);
+    CHECK_HAS(json, "\"rows_arrive\": \"in place\"");
+    CHECK(access("out", F_OK) != 0);
+    free(text);
+    free(json);
+    smalti_plan_free(plan);
+    remove_folder();
+}
