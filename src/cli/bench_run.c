@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Runs the ways that `smalti bench strategies` compares, checks that they give the same pixels, and measures them. */
 #include "cli/bench.h"
+#include "cli/report.h"
 
 #include <ftw.h>
 #include <pthread.h>

@@ -116,7 +116,7 @@ static smalti_result measure(const bench_work *work, const bench_settings *setti
 
 /* ---- Reports ---- */
 
-static double wall_of(const bench_settings *settings, const bench_result medians[][BENCH_WAYS], uint32_t workers,
+static double wall_of(const bench_settings *settings, bench_result medians[][BENCH_WAYS], uint32_t workers,
                       bench_way way)
 {
     for (size_t i = 0; i < settings->count_count; i++)
@@ -132,18 +132,18 @@ static uint32_t processors(void)
 }
 
 /* How much faster zero-copy is than another way with one worker. */
-static double speed_over(const bench_settings *settings, const bench_result medians[][BENCH_WAYS], bench_way way)
+static double speed_over(const bench_settings *settings, bench_result medians[][BENCH_WAYS], bench_way way)
 {
     return wall_of(settings, medians, 1, way) / wall_of(settings, medians, 1, BENCH_ZERO_COPY);
 }
 
-static double time_of_eight(const bench_settings *settings, const bench_result medians[][BENCH_WAYS])
+static double time_of_eight(const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
     return wall_of(settings, medians, 8, BENCH_ZERO_COPY) / wall_of(settings, medians, processors(), BENCH_ZERO_COPY);
 }
 
 static void print_table(const bench_work *work, const bench_settings *settings,
-                        const bench_result medians[][BENCH_WAYS])
+                        bench_result medians[][BENCH_WAYS])
 {
     static const char *const promises[BENCH_WAYS] = {" (promised: 5 or more)", " (promised: 3 or more)", ""};
     printf("%zu images, %.1f megapixels, %s, PNG effort %u, medians of %u\n\n", work->input_count,
@@ -168,7 +168,7 @@ static void print_table(const bench_work *work, const bench_settings *settings,
 }
 
 static void write_table(const bench_work *work, const bench_settings *settings,
-                        const bench_result medians[][BENCH_WAYS])
+                        bench_result medians[][BENCH_WAYS])
 {
     cli_json json = {.out = stdout};
     cli_json_open(&json, NULL, '{');
