@@ -48,7 +48,7 @@ static const cli_example examples[] = {
 
 const cli_command cli_bench_strategies = {
     .name = "bench strategies",
-    .summary = "compare ways to move pixels to a WebAssembly filter and back",
+    .summary = "compare ways to get pixels through WebAssembly",
     .usage = (const char *const[]){"DIR [OPTION]...", NULL},
     .description =
         "Filters the images of a folder to PNG in four ways and compares time, processor time and bytes moved:\n"

@@ -57,7 +57,7 @@ EXPORT(smalti_tile) int smalti_tile_(const smalti_tile *tile)
     case 7:
         return 7;
     case 8:
-        return 1 / (int)(tile->params[0] - 8);
+        return 100 / sink; /* 0 */
     case 9: { /* overwrites what the host wrote */
         volatile double *params = (volatile double *)tile->params;
         for (volatile uint8_t *p = (uint8_t *)tile; p < (volatile uint8_t *)(tile + 1); p++)
