@@ -102,10 +102,14 @@ static smalti_result measure(const bench_work *work, const bench_settings *setti
     smalti_result result = SMALTI_OK;
     for (size_t i = 0; result == SMALTI_OK && i < repeat * settings->count_count; i++) {
         size_t count = i % settings->count_count;
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\rround %zu of %zu ", i + 1, repeat * settings->count_count);
         result = bench_round(work, settings->counts[count], round, error);
         for (bench_way way = 0; result == SMALTI_OK && way < BENCH_WAYS; way++)
             all[(count * BENCH_WAYS + way) * repeat + i / settings->count_count] = round[way];
     }
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
     for (size_t i = 0; result == SMALTI_OK && i < cells; i++) {
         qsort(all + i * repeat, repeat, sizeof *all, compare_walls);
         medians[i / BENCH_WAYS][i % BENCH_WAYS] = all[i * repeat + repeat / 2];
@@ -142,8 +146,7 @@ static double time_of_eight(const bench_settings *settings, bench_result medians
     return wall_of(settings, medians, 8, BENCH_ZERO_COPY) / wall_of(settings, medians, processors(), BENCH_ZERO_COPY);
 }
 
-static void print_table(const bench_work *work, const bench_settings *settings,
-                        bench_result medians[][BENCH_WAYS])
+static void print_table(const bench_work *work, const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
     static const char *const promises[BENCH_WAYS] = {" (promised: 5 or more)", " (promised: 3 or more)", ""};
     printf("%zu images, %.1f megapixels, %s, PNG effort %u, medians of %u\n\n", work->input_count,
@@ -167,8 +170,7 @@ static void print_table(const bench_work *work, const bench_settings *settings,
                processors());
 }
 
-static void write_table(const bench_work *work, const bench_settings *settings,
-                        bench_result medians[][BENCH_WAYS])
+static void write_table(const bench_work *work, const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
     cli_json json = {.out = stdout};
     cli_json_open(&json, NULL, '{');
