@@ -36,7 +36,7 @@ static const cli_option options[] = {
      .placeholder = "N",
      .min = 1,
      .max = 9,
-     .summary = "compression of all PNG files (default 4)"},
+     .summary = "compression of the PNG files that the host writes (default 4)"},
     {.name = "json", .summary = "write JSON"},
     {0},
 };
