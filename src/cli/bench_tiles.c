@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The classic ways to put WebAssembly over an image: tiles that go through a WASI command's standard input and output, kept
- * in PNG files (naive) or in memory. The command gets a fresh instance for every tile, as a process would be. */
+ * The classic ways to put WebAssembly over an image: tiles that go through a WASI command's standard input and output,
+ * kept in PNG files (naive) or in memory. The command gets a fresh instance for every tile, as a process would be. */
 #include "cli/bench.h"
 
 #include <stdlib.h>
