@@ -128,7 +128,8 @@ END
 
 # all strategies give the same pixels and a table
 test_bench() {
-    mkdir in
+    mkdir in tmp
+    export TMPDIR=$PWD/tmp
     "$mkimage" make in/a.png 300 270
     "$mkimage" make in/b.png 64 20 4
     "$mkimage" make in/c.png 257 1 1
@@ -137,7 +138,7 @@ test_bench() {
     run 0 "$smalti" bench strategies in --repeat 2 -j 2 --filter invert --json
     json out '[r["way"] for r in d["results"]] == ["naive", "memory", "zero-copy"] and d["same_pixels"]'
     json out 'd["results"][0]["copied_bytes"] > d["results"][1]["copied_bytes"] > d["results"][2]["copied_bytes"]'
-    equal "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name "smalti-bench-*" -newer in/c.png)" ""
+    equal "$(ls tmp)" ""
 }
 
 run_tests
