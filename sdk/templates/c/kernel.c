@@ -1,5 +1,5 @@
 /* @NAME@: a kernel for Smalti. */
-#include <smalti_kernel.h>
+#include "smalti_kernel.h"
 
 /* What the kernel is called, takes and offers; checked before it is ever run. */
 SMALTI_DESCRIBE({
