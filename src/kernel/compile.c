@@ -29,6 +29,20 @@ enum {
     MAX_ARTIFACT = 256 * 1024 * 1024
 };
 
+#ifndef __has_feature /* clang's way to say which sanitizer there is; GCC defines a macro */
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer) /* forbids threads in a forked child: no child */
+enum { CHILDREN = false };
+#else
+enum { CHILDREN = true };
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) /* its shadow counts as data: no limit */
+enum { LIMIT_DATA = false };
+#else
+enum { LIMIT_DATA = true };
+#endif
+
 /* A compilation, owned by the thread that compiles and the one that waits; the last of them frees it. */
 typedef struct work {
     pthread_mutex_t lock; /* guards what follows */
@@ -113,7 +127,6 @@ static void limit(int resource, rlim_t value)
     }
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow counts as data */
 /* Bytes of private writable memory of this process, as RLIMIT_DATA counts them; 0 when not to be had. */
 static uint64_t data_bytes(void)
 {
@@ -126,7 +139,6 @@ static uint64_t data_bytes(void)
         close(fd);
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
-#endif
 
 static void confine_child(uint64_t seconds)
 {
@@ -139,11 +151,9 @@ static void confine_child(uint64_t seconds)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, MAX_ARTIFACT);
     limit(RLIMIT_CPU, (rlim_t)(seconds + 2) * (rlim_t)sysconf(_SC_NPROCESSORS_ONLN));
-#ifndef __SANITIZE_ADDRESS__
     uint64_t data = data_bytes();
-    if (data)
+    if (LIMIT_DATA && data)
         limit(RLIMIT_DATA, data + COMPILER_MEMORY);
-#endif
 }
 
 static void __attribute__((noreturn)) child_main(const work *w, int result_fd)
@@ -255,10 +265,8 @@ static void *compile_thread(void *argument)
 {
     work *w = argument;
     bool good = false, refused = true;
-#ifndef __SANITIZE_THREAD__ /* which forbids threads in a forked child */
-    if (!w->trusted)
+    if (!w->trusted && CHILDREN)
         good = compile_in_child(w, &refused);
-#endif
     if (refused)
         good = compile_here(w);
     pthread_mutex_lock(&w->lock);

@@ -107,8 +107,8 @@ static bool fault_trap(smalti__fault *fault, wasm_trap_t *trap)
     return false;
 }
 
-/* What decides on the machine code. NaN canonicalisation is off: it costs a compare and a select after every operation
- * on floats, and what differs between processors are bits of a NaN that no integer pixel shows. */
+/* What decides on the machine code. NaN canonicalisation is off: with it kernels over f32 take 1.6 to 3.3 times as long
+ * (measured on the shipped ones), and all that differs between processors are bits of a NaN, which no integer pixel shows. */
 static wasm_config_t *make_config(bool parallel)
 {
     wasm_config_t *config = wasm_config_new();
@@ -361,8 +361,8 @@ bool smalti__machine_new(smalti__code *code, uint32_t entries, uint64_t memory_b
     wasm_trap_t *trap = NULL;
     wasmtime_error_t *error = wasmtime_instance_pre_instantiate(code->ready, machine->context, &instance, &trap);
     bool good = !error && !trap;
-    if (error)
-        fault_error(fault, SMALTI_E_KERNEL, error);
+    if (error) /* imports, memory and tables were checked before: what is short is the pool, or addresses */
+        fault_error(fault, SMALTI_E_NOMEM, error);
     else if (trap)
         fault_trap(fault, trap);
     else if (!find_exports(machine, &instance, entries))
