@@ -17,41 +17,48 @@ SMALTI_INLINE double convolve_size(double x)
 }
 
 /* Where neighbour k lies: samples from the middle one. */
-SMALTI_INLINE ptrdiff_t convolve_offset(const smalti_tile *tile, int k, ptrdiff_t pitch)
+SMALTI_INLINE ptrdiff_t convolve_offset(int k, ptrdiff_t pitch, ptrdiff_t step)
 {
-    return (k / 3 - 1) * pitch + (k % 3 - 1) * (ptrdiff_t)tile->channels;
+    return (k / 3 - 1) * pitch + (k % 3 - 1) * step;
 }
 
-/* Which neighbours of nine count: all, or the middle and the four beside it. */
+/* Which neighbours of nine count: all, or the middle and the four beside it. Two vectors a round: what a loop of
+ * WebAssembly carries along is kept in memory. */
 SMALTI_INLINE void convolve_whole(const smalti_tile *tile, const uint8_t *src, uint8_t *dst, const int32_t *weight,
                                   int32_t bias, const int which)
 {
     const smalti_u8x16 alpha = smalti_alpha_u8(tile->channels);
-    for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 16) {
-        smalti_i16x8 low = smalti_splat(smalti_i16x8, (int16_t)bias), high = low;
+    const ptrdiff_t step = tile->channels, pitch = tile->src_pitch;
+    const size_t count = (size_t)tile->width * tile->channels;
+    for (size_t round = 0; round < count; round += 32)
+#pragma GCC unroll 2
+        for (size_t i = round; i < round + 32; i += 16) {
+            smalti_i16x8 low = smalti_splat(smalti_i16x8, (int16_t)bias), high = low;
 #pragma GCC unroll 9
-        for (int k = 0; k < 9; k++) {
-            if (!(which >> k & 1))
-                continue;
-            const smalti_u8x16 v = smalti_load_u8x16(src + i + convolve_offset(tile, k, tile->src_pitch));
-            low += smalti_low_u8(v) * (int16_t)weight[k], high += smalti_high_u8(v) * (int16_t)weight[k];
+            for (int k = 0; k < 9; k++) {
+                if (!(which >> k & 1))
+                    continue;
+                const smalti_u8x16 v = smalti_load_u8x16(src + i + convolve_offset(k, pitch, step));
+                low += smalti_low_u8(v) * (int16_t)weight[k], high += smalti_high_u8(v) * (int16_t)weight[k];
+            }
+            const smalti_u8x16 v = smalti_load_u8x16(src + i);
+            smalti_store_u8x16(dst + i, smalti_select(smalti_u8x16, alpha, v, smalti_narrow_u8(low, high)));
         }
-        const smalti_u8x16 v = smalti_load_u8x16(src + i);
-        smalti_store_u8x16(dst + i, smalti_select(smalti_u8x16, alpha, v, smalti_narrow_u8(low, high)));
-    }
 }
 
 static void convolve_fixed(const smalti_tile *tile, const uint8_t *src, uint8_t *dst, const int32_t *weight,
                            int32_t bias, int bits)
 {
     const smalti_u8x16 alpha = smalti_alpha_u8(tile->channels);
-    for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 16) {
+    const ptrdiff_t step = tile->channels, pitch = tile->src_pitch;
+    const size_t count = (size_t)tile->width * tile->channels;
+    for (size_t i = 0; i < count; i += 16) {
         smalti_i32x4 a = smalti_splat(smalti_i32x4, bias), b = a, c = a, d = a;
 #pragma GCC unroll 5
         for (int k = 0; k < 9; k += 2) {
             const int next = k < 8 ? k + 1 : k;
-            const smalti_u8x16 p = smalti_load_u8x16(src + i + convolve_offset(tile, k, tile->src_pitch));
-            const smalti_u8x16 q = smalti_load_u8x16(src + i + convolve_offset(tile, next, tile->src_pitch));
+            const smalti_u8x16 p = smalti_load_u8x16(src + i + convolve_offset(k, pitch, step));
+            const smalti_u8x16 q = smalti_load_u8x16(src + i + convolve_offset(next, pitch, step));
             const smalti_u8x16 low = smalti_zip_low_u8(p, q), high = smalti_zip_high_u8(p, q);
             const smalti_i16x8 by = smalti_splat_pair(weight[k], k < 8 ? weight[k + 1] : 0);
             a += smalti_dot(smalti_low_u8(low), by), b += smalti_dot(smalti_high_u8(low), by);
@@ -96,14 +103,15 @@ static int32_t convolve_u8(const smalti_tile *tile, const struct convolution *c)
 #define CONVOLVE(name, T)                                                                                      \
     static int32_t convolve_##name(const smalti_tile *tile, const struct convolution *c)                       \
     {                                                                                                          \
-        const ptrdiff_t pitch = (ptrdiff_t)(tile->src_pitch / sizeof(T));                                      \
+        const ptrdiff_t pitch = (ptrdiff_t)(tile->src_pitch / sizeof(T)), step = tile->channels;               \
+        const size_t count = (size_t)tile->width * tile->channels;                                             \
         const smalti_i32x4 alpha = smalti_alpha_f32(tile->channels);                                           \
         for (uint32_t y = 0; y < tile->height; y++) {                                                          \
             const T *src = SMALTI_SRC(T, tile, y);                                                             \
-            for (size_t i = 0; i < (size_t)tile->width * tile->channels; i += 4) {                             \
+            for (size_t i = 0; i < count; i += 4) {                                                            \
                 smalti_f32x4 sum = smalti_splat(smalti_f32x4, (float)c->bias);                                 \
                 for (int k = 0; k < 9; k++)                                                                    \
-                    sum += smalti_get_##name(src + i + convolve_offset(tile, k, pitch)) * (float)c->weight[k]; \
+                    sum += smalti_get_##name(src + i + convolve_offset(k, pitch, step)) * (float)c->weight[k]; \
                 smalti_put_##name(SMALTI_DST(T, tile, y) + i,                                                  \
                                   smalti_select(smalti_f32x4, alpha, smalti_get_##name(src + i), sum));        \
             }                                                                                                  \

@@ -7,7 +7,7 @@
 
 #include <smalti_kernel.h>
 
-enum { GAUSSIAN_MOST = 150, GAUSSIAN_SHIFT = 16, GAUSSIAN_FRACTION = 6 };
+enum { GAUSSIAN_MOST = 151, GAUSSIAN_SHIFT = 16, GAUSSIAN_FRACTION = 6 };
 
 /* The weights of a Gaussian cut at 3 sigma, from the centre outwards. */
 struct gaussian {
@@ -16,10 +16,11 @@ struct gaussian {
     smalti_i16x8 pair[GAUSSIAN_MOST / 2 + 5]; /* of the sums of two samples, two distances in turn; then zeros */
 };
 
+/* 3 sigma, rounded up to an odd number: distances are taken two at a time, 0 and 1, 2 and 3, … */
 SMALTI_INLINE int32_t gaussian_radius(double sigma)
 {
     const int32_t down = (int32_t)(3 * sigma);
-    return down + (down < 3 * sigma);
+    return (down + (down < 3 * sigma)) | 1;
 }
 
 static void gaussian_init(struct gaussian *g, double sigma)
@@ -49,15 +50,14 @@ SMALTI_INLINE size_t gaussian_row(const smalti_tile *tile, int32_t radius)
 }
 
 /* The loops over distances are written out for up to 4 steps of two distances, because what a loop of WebAssembly carries
- * from round to round is kept in memory: the engine may stop it in every round. Distances beyond the radius have weight 0
- * and are read at the radius. `more`: as many times 4 steps as the radius takes. */
-enum { GAUSSIAN_STEPS = 4 };
+ * from round to round is kept in memory: the engine may stop it in every round. `more`: as often 4 steps as the radius
+ * takes; distances beyond it have weight 0 and are read at the radius. */
 
 /* Bytes blurred downwards, 64 times the value. */
 SMALTI_INLINE void gaussian_down(const uint8_t *src, ptrdiff_t pitch, int16_t *restrict row, ptrdiff_t count,
                                  const struct gaussian *g, const int32_t steps, const int more)
 {
-    const int32_t shift = GAUSSIAN_SHIFT - GAUSSIAN_FRACTION, radius = g->radius;
+    const int32_t shift = GAUSSIAN_SHIFT - GAUSSIAN_FRACTION;
     for (ptrdiff_t i = 0; i < count; i += 16) {
         const uint8_t *above = src + i, *below = src + i;
         smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a, c = a, d = a;
@@ -65,42 +65,47 @@ SMALTI_INLINE void gaussian_down(const uint8_t *src, ptrdiff_t pitch, int16_t *r
         do {
 #pragma GCC unroll 4
             for (int32_t n = 0; n < steps; n++, k += 2) {
-                const ptrdiff_t one = k < radius ? pitch : 0, two = k + 1 < radius ? pitch : 0;
                 const smalti_u8x16 p0 = smalti_load_u8x16(above), p1 = smalti_load_u8x16(below);
-                const smalti_u8x16 q0 = smalti_load_u8x16(above - one), q1 = smalti_load_u8x16(below + one);
+                const smalti_u8x16 q0 = smalti_load_u8x16(above - pitch), q1 = smalti_load_u8x16(below + pitch);
                 const smalti_i16x8 p = smalti_sum_low_u8(p0, p1), q = smalti_sum_low_u8(q0, q1);
                 const smalti_i16x8 r = smalti_sum_high_u8(p0, p1), s = smalti_sum_high_u8(q0, q1);
                 a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
                 b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
                 c += smalti_dot(smalti_zip_low_i16(r, s), g->pair[k / 2]);
                 d += smalti_dot(smalti_zip_high_i16(r, s), g->pair[k / 2]);
-                above -= one + two, below += one + two;
+                const ptrdiff_t on = !more || k + 2 < g->radius ? 2 * pitch : 0;
+                above -= on, below += on;
+                if (n == 1 && steps > 2)
+                    smalti_settle(a), smalti_settle(b), smalti_settle(c), smalti_settle(d);
             }
-        } while (more && k <= radius);
+        } while (more && k <= g->radius);
         smalti_store_i16x8(row + i, smalti_narrow_i16(a >> shift, b >> shift));
         smalti_store_i16x8(row + i + 8, smalti_narrow_i16(c >> shift, d >> shift));
     }
 }
 
 /* Eight samples of such a row blurred sideways, scaled by 1 << bits. */
-SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, const struct gaussian *g, const int32_t steps,
-                                          const int more, const int32_t bits)
+SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, const struct gaussian *g,
+                                          const int32_t steps, const int more, const int32_t bits)
 {
     const int16_t *left = at, *right = at;
-    const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits, radius = g->radius;
+    const int32_t shift = GAUSSIAN_SHIFT + GAUSSIAN_FRACTION - bits;
     smalti_i32x4 a = smalti_splat(smalti_i32x4, 1 << (shift - 1)), b = a;
     int32_t k = 0;
     do {
 #pragma GCC unroll 4
         for (int32_t n = 0; n < steps; n++, k += 2) {
-            const ptrdiff_t one = k < radius ? step : 0, two = k + 1 < radius ? step : 0;
-            const smalti_i16x8 p = smalti_load_i16x8(left) + smalti_load_i16x8(right);
-            const smalti_i16x8 q = smalti_load_i16x8(left - one) + smalti_load_i16x8(right + one);
+            /* unsigned: what lies behind the row may be anything */
+            const smalti_i16x8 p = (smalti_i16x8)(smalti_load_u16x8(left) + smalti_load_u16x8(right));
+            const smalti_i16x8 q = (smalti_i16x8)(smalti_load_u16x8(left - step) + smalti_load_u16x8(right + step));
             a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
             b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
-            left -= one + two, right += one + two;
+            const ptrdiff_t on = !more || k + 2 < g->radius ? 2 * step : 0;
+            left -= on, right += on;
+            if (n == 1 && steps > 2)
+                smalti_settle(a), smalti_settle(b);
         }
-    } while (more && k <= radius);
+    } while (more && k <= g->radius);
     return smalti_narrow_i16(a >> shift, b >> shift);
 }
 
@@ -110,6 +115,7 @@ SMALTI_INLINE void gaussian_across(const int16_t *row, ptrdiff_t step, uint8_t *
 {
     for (ptrdiff_t i = 0; i < count; i += 16) {
         const smalti_i16x8 a = gaussian_eight(row + i, step, g, steps, more, wide ? GAUSSIAN_FRACTION : 0);
+        smalti_settle(a);
         const smalti_i16x8 b = gaussian_eight(row + i + 8, step, g, steps, more, wide ? GAUSSIAN_FRACTION : 0);
         if (wide)
             smalti_store_i16x8(wide + i, a), smalti_store_i16x8(wide + i + 8, b);
@@ -125,9 +131,8 @@ SMALTI_INLINE void gaussian_across(const int16_t *row, ptrdiff_t step, uint8_t *
     {                                                                                                               \
         gaussian_down(src, pitch, row, count, g, steps, more);                                                      \
     }                                                                                                               \
-    static __attribute__((noinline)) void gaussian_across_##name(const int16_t *row, ptrdiff_t step, uint8_t *dst,  \
-                                                                 int16_t *wide, ptrdiff_t count,                    \
-                                                                 const struct gaussian *g)                          \
+    static __attribute__((noinline)) void gaussian_across_##name(                                                   \
+        const int16_t *row, ptrdiff_t step, uint8_t *dst, int16_t *wide, ptrdiff_t count, const struct gaussian *g) \
     {                                                                                                               \
         if (dst)                                                                                                    \
             gaussian_across(row, step, dst, NULL, count, g, steps, more);                                           \
@@ -146,9 +151,9 @@ static void gaussian_u8(const smalti_tile *tile, const struct gaussian *g, uint3
     const uint8_t *src = SMALTI_SRC(uint8_t, tile, y) - left;
     int16_t *row = tile->scratch;
     switch (g->radius / 2 + 1) {
-#define GAUSSIAN_CASE(name)                                                         \
-    gaussian_down_##name(src, tile->src_pitch, row, count + 2 * left, g);           \
-    gaussian_across_##name(row + left, step, dst, wide, count, g);                  \
+#define GAUSSIAN_CASE(name)                                               \
+    gaussian_down_##name(src, tile->src_pitch, row, count + 2 * left, g); \
+    gaussian_across_##name(row + left, step, dst, wide, count, g);        \
     break;
     case 1:
         GAUSSIAN_CASE(1)

@@ -33,7 +33,9 @@ static void sobel_u8(const uint8_t *restrict src, ptrdiff_t pitch, uint8_t *rest
 #define GY(half)                                                       \
     (smalti_sum_##half##_u8(sw, se) - smalti_sum_##half##_u8(nw, ne) + \
      (smalti_##half##_u8(s) - smalti_##half##_u8(n)) * 2)
-        const smalti_u8x16 edge = smalti_narrow_u8(sizes(GX(low), GY(low), scale), sizes(GX(high), GY(high), scale));
+        const smalti_i16x8 low = sizes(GX(low), GY(low), scale);
+        smalti_settle(low);
+        const smalti_u8x16 edge = smalti_narrow_u8(low, sizes(GX(high), GY(high), scale));
         smalti_store_u8x16(dst + i, smalti_select(smalti_u8x16, alpha, v, edge));
     }
 }

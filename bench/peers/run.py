@@ -235,7 +235,9 @@ def outputs_by_stem(folder):
 
 
 def compare_pixels(bench, group, variants, inputs):
-    """PSNR in dB between smalti's output and the others', without 8 pixels at the edges."""
+    """PSNR in dB between smalti's output and the others', without 8 pixels at the edges. They differ where the operation
+    does: gray by sharp and vips is luminance of linear light, by gm it has the weights of Rec. 601; sharp and vips cut a
+    blur off at three pixels. "By the definition" is sharp made to do the same as the kernel."""
     if "psnr" not in bench.tools:
         return []
     exact = f"{group}-exact"
@@ -256,7 +258,7 @@ def compare_pixels(bench, group, variants, inputs):
             say(done.stderr.strip())
             continue
         decibel, worst = map(float, done.stdout.split())
-        results.append({"with": name, "psnr_db": decibel, "largest_difference": worst})
+        results.append({"with": name, "psnr_db": None if worst == 0 else decibel, "largest_difference": worst})
     return results
 
 
@@ -291,7 +293,8 @@ def image_group(bench, group, inputs):
     print(f"- peak memory: **{report['peak_mib']:.1f} MiB**")
     report["agreement"] = compare_pixels(bench, group, variants, inputs)
     for a in report["agreement"]:
-        print(f"- agrees with {a['with']}: {a['psnr_db']:.1f} dB, largest difference {a['largest_difference']:.0f}")
+        print(f"- pixels as by {a['with']}: " + ("the same" if a["psnr_db"] is None else
+                                                 f"{a['psnr_db']:.1f} dB, at most {a['largest_difference']:.0f} apart"))
     sys.stdout.flush()
     return report
 

@@ -239,9 +239,16 @@ SMALTI_INLINE smalti_i16x8 smalti_splat_pair(int a, int b)
     return (smalti_i16x8)((smalti_u32x4){0} + ((uint32_t)(uint16_t)b << 16 | (uint16_t)a));
 }
 
-/** mask ? a : b, by bits. */
-#define smalti_select(T, mask, a, b) \
-    ((T)(((smalti_u8x16)(mask) & (smalti_u8x16)(a)) | (~(smalti_u8x16)(mask) & (smalti_u8x16)(b))))
+/** mask ? a : b, by bits, as a T. */
+#define smalti_select(T, mask, a, b) ((T)smalti__select((smalti_u8x16)(mask), (smalti_u8x16)(a), (smalti_u8x16)(b)))
+SMALTI_INLINE smalti_u8x16 smalti__select(smalti_u8x16 mask, smalti_u8x16 a, smalti_u8x16 b)
+{
+#if SMALTI__WASM_SIMD
+    return (smalti_u8x16)wasm_v128_bitselect((v128_t)a, (v128_t)b, (v128_t)mask);
+#else
+    return (mask & a) | (~mask & b);
+#endif
+}
 
 /** The first or last half of the lanes, widened. */
 SMALTI_INLINE smalti_i16x8 smalti_low_u8(smalti_u8x16 v)
@@ -385,14 +392,11 @@ SMALTI_INLINE smalti_f32x4 smalti_to_f32(smalti_i32x4 v)
 {
     return __builtin_convertvector(v, smalti_f32x4);
 }
-/** Rounded to the nearest (halves up), for values from 0 to 2^31 - 1; hold other values to that range first. */
+/** Rounded to the nearest (halves to even), for values within ±2^22; hold others to that range first. */
 SMALTI_INLINE smalti_i32x4 smalti_round_f32(smalti_f32x4 v)
 {
-#if SMALTI__SSE2
-    return (smalti_i32x4)_mm_cvttps_epi32(SMALTI__F(v + 0.5f));
-#else
-    return __builtin_convertvector(v + 0.5f, smalti_i32x4);
-#endif
+    /* Behind 1.5 × 2^23 a float has no fraction left. A conversion would take WebAssembly several instructions. */
+    return (smalti_i32x4)(v + 12582912.0f) - 0x4b400000;
 }
 
 /** The sums a + b of the first or last eight bytes. */
@@ -414,6 +418,22 @@ SMALTI_INLINE smalti_i16x8 smalti_sum_high_u8(smalti_u8x16 a, smalti_u8x16 b)
 {
     return smalti_high_u8(a) + smalti_high_u8(b);
 }
+#endif
+
+/**
+ * Has v computed here. Engines compute a value as late as they can, where it is stored; in a long loop body without
+ * stores everything loaded is then kept until the end, and does not fit the registers. Costs a store of 16 bytes; native
+ * compilers need no such help.
+ */
+#if SMALTI__WASM_SIMD
+SMALTI_INLINE void smalti_settle_(v128_t v)
+{
+    static volatile v128_t sink __attribute__((unused));
+    sink = v;
+}
+#define smalti_settle(v) smalti_settle_((v128_t)(v))
+#else
+#define smalti_settle(v) ((void)(v))
 #endif
 
 /** All bits set where a vector that starts with a pixel's first sample has alpha (2 and 4 channels), of that many lanes. */
@@ -445,23 +465,31 @@ SMALTI_INLINE smalti_f32x4 smalti_get_f32(const float *p)
 {
     return smalti_load_f32x4(p);
 }
-SMALTI_INLINE smalti_i32x4 smalti__quantize(smalti_f32x4 v, float most)
+/** The same from floats that are levels already, within 0 and 2^22: 255 or 65535 and more is white. */
+SMALTI_INLINE void smalti_put_levels_u8(uint8_t *p, smalti_f32x4 v)
 {
-    v = smalti_max_f32(v * most, (smalti_f32x4){0});
-    return smalti_round_f32(smalti_min_f32(v, smalti_splat(smalti_f32x4, most)));
+    const smalti_i32x4 n = smalti_round_f32(v);
+    const smalti_i16x8 half = smalti_narrow_i16(n, n);
+    const smalti_u8x16 bytes = smalti_narrow_u8(half, half);
+    smalti_store_u8x4(p, __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3));
+}
+SMALTI_INLINE void smalti_put_levels_u16(uint16_t *p, smalti_f32x4 v)
+{
+    const smalti_i32x4 n = smalti_round_f32(v);
+    const smalti_u16x8 half = smalti_narrow_u16(n, n);
+    smalti_store_u16x4(p, __builtin_shufflevector(half, half, 0, 1, 2, 3));
+}
+SMALTI_INLINE smalti_f32x4 smalti__levels(smalti_f32x4 v, float most)
+{
+    return smalti_min_f32(smalti_max_f32(v * most, (smalti_f32x4){0}), smalti_splat(smalti_f32x4, most));
 }
 SMALTI_INLINE void smalti_put_u8(uint8_t *p, smalti_f32x4 v)
 {
-    smalti_i32x4 n = smalti__quantize(v, 255);
-    smalti_i16x8 half = smalti_narrow_i16(n, n);
-    smalti_u8x16 bytes = smalti_narrow_u8(half, half);
-    smalti_store_u8x4(p, __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3));
+    smalti_put_levels_u8(p, smalti__levels(v, 255));
 }
 SMALTI_INLINE void smalti_put_u16(uint16_t *p, smalti_f32x4 v)
 {
-    smalti_i32x4 n = smalti__quantize(v, 65535);
-    smalti_u16x8 half = smalti_narrow_u16(n, n);
-    smalti_store_u16x4(p, __builtin_shufflevector(half, half, 0, 1, 2, 3));
+    smalti_put_levels_u16(p, smalti__levels(v, 65535));
 }
 SMALTI_INLINE void smalti_put_f32(float *p, smalti_f32x4 v)
 {

@@ -259,8 +259,9 @@ static smalti_result add_inputs(smalti_job *job, const cli_arguments *arguments,
     smalti_result result = SMALTI_OK;
     for (size_t i = 0; result == SMALTI_OK && i < arguments->operand_count; i++) {
         const char *name = arguments->operands[i];
-        result = strcmp(name, "-") ? smalti_job_input_expand(job, name, recursive, error)
-                                   : smalti_job_input_add(job, name, error);
+        result = strcmp(name, "-") ? smalti_job_input_expand(job, name, recursive, error) : SMALTI_E_IO;
+        if (result == SMALTI_E_IO) /* a file that is not there is a failed input, and the others go on */
+            result = smalti_job_input_add(job, name, error);
     }
     if (result == SMALTI_OK && list)
         result = add_list(job, list, cli_given(arguments, "null"), error);
@@ -269,16 +270,34 @@ static smalti_result add_inputs(smalti_job *job, const cli_arguments *arguments,
     return result;
 }
 
-/* "NAME:a=1,b=2": the parameters stand behind the last colon; a path may have colons of its own. */
-static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error *error)
+/* Where the parameters of "NAME:a=1,b=2" begin, or NULL: behind the last colon; a path may have colons of its own. */
+static const char *kernel_params(const char *text)
 {
     const char *colon = strrchr(text, ':');
-    if (colon && !strchr(colon, '=') && strchr(text, '/'))
-        colon = NULL;
-    char *module = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    return colon && (strchr(colon, '=') || !strchr(text, '/')) ? colon + 1 : NULL;
+}
+
+/* The part before them; owned; NULL: no memory. */
+static char *kernel_module(const char *text)
+{
+    const char *params = kernel_params(text);
+    return strndup(text, params ? (size_t)(params - 1 - text) : strlen(text));
+}
+
+/* Takes the reference. */
+static bool is_measure(smalti_kernel *kernel)
+{
+    bool measure = smalti_kernel_describe(kernel)->kind == SMALTI_KERNEL_MEASURE;
+    smalti_kernel_unref(kernel);
+    return measure;
+}
+
+static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error *error)
+{
+    char *module = kernel_module(text);
     if (!module)
         return cli_fail(error, SMALTI_E_NOMEM, "no memory for the name of a kernel");
-    smalti_result result = smalti_job_kernel_add(job, module, colon ? colon + 1 : NULL, error);
+    smalti_result result = smalti_job_kernel_add(job, module, kernel_params(text), error);
     free(module);
     return result;
 }
@@ -342,9 +361,24 @@ static smalti_result check_options(const cli_arguments *arguments, smalti_error 
     if (readers > 1)
         return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "standard input can be read only once, not %zu times",
                         readers);
-    if (!cli_given(arguments, "kernel") && !cli_given(arguments, "output") && !cli_given(arguments, "job"))
-        return cli_fail(error, SMALTI_E_INVALID, "nothing to do: give a kernel with -k, or an output with -o");
     return SMALTI_OK;
+}
+
+/* Without an output something has to be measured. */
+static smalti_result check_purpose(const cli_arguments *arguments, smalti_error *error)
+{
+    bool measures = cli_given(arguments, "output") || cli_given(arguments, "job");
+    for (size_t i = 0; !measures && i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        smalti_kernel *kernel;
+        char *module = setting->option->kind == CLI_KERNEL ? kernel_module(setting->text) : NULL;
+        /* what cannot be read is told by the plan */
+        measures = module && (smalti_kernel_inspect(module, &kernel, NULL) < 0 || is_measure(kernel));
+        free(module);
+    }
+    return measures ? SMALTI_OK
+                    : cli_fail(error, SMALTI_E_INVALID,
+                               "nothing would come of it: give an output with -o, or a kernel that measures with -k");
 }
 
 static smalti_result start_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
@@ -365,6 +399,8 @@ static smalti_result start_job(const cli_arguments *arguments, smalti_job **job,
 static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
 {
     smalti_result result = check_options(arguments, error);
+    if (result == SMALTI_OK)
+        result = check_purpose(arguments, error);
     if (result == SMALTI_OK)
         result = start_job(arguments, job, error);
     if (result == SMALTI_OK)

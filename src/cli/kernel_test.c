@@ -26,7 +26,7 @@ static const cli_example examples[] = {
 
 const cli_command cli_kernel_test = {
     .name = "kernel test",
-    .summary = "check that a kernel gives the same result for every way to cut an image",
+    .summary = "check that a kernel gives the same result in strips",
     .usage = (const char *const[]){"[DIR|FILE|NAME] [OPTION]...", NULL},
     .description =
         "Runs a kernel over generated images (a gradient and noise) of awkward sizes, in every type of sample "

@@ -325,6 +325,9 @@ static void read_rows(jpeg_decoder *self)
         self->dst += count * self->pitch;
         self->rows -= count;
     }
+    const uint8_t *next = self->jpeg.src->next_input_byte, *data = self->base.source->data;
+    if (next >= data && next <= data + self->base.source->size) /* not in the end of image made up for a cut file */
+        smalti__source_consumed(self->base.source, (size_t)(next - data));
 }
 
 static smalti_result jpeg_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error)

@@ -33,7 +33,7 @@ typedef struct smalti__png {
     size_t row_bytes;          /* of a stored row, without its filter byte */
     size_t filter_bpp;         /* distance of the filters: bytes of a stored pixel, at least 1 */
     size_t pixel_bytes;        /* of a delivered pixel */
-    bool has_palette, has_key; /* has_key: tRNS names a transparent color */
+    bool has_palette, has_key; /* has_key: a tRNS chunk adds an alpha channel */
     bool expand;               /* stored rows are not what is delivered */
     uint8_t palette[256][4];   /* RGBA; opaque black where the file has no entry */
     uint32_t palette_count;
@@ -108,7 +108,7 @@ static inline size_t smalti__png_row_bytes(const smalti__png *png, uint32_t widt
     return (size_t)(((uint64_t)width * png->stored_channels * png->depth + 7) / 8);
 }
 
-/* Undoes the filter of a row in the buffer. row is the place of its filter byte. */
+/* The filter of the row that begins at row, its filter byte. An unknown one is an error, or none at all when lenient. */
 smalti_result smalti__png_filter_of(smalti__png *png, const uint8_t *row, uint32_t *filter, smalti_error *error);
 
 #endif

@@ -75,6 +75,7 @@ static smalti_result next_piece(smalti__png *png, const uint8_t **data, size_t *
     *data = png->base.source->data + png->offset;
     *size = png->chunk_left < PIECE ? png->chunk_left : PIECE;
     png->chunk_crc = libdeflate_crc32(png->chunk_crc, *data, *size);
+    smalti__source_consumed(png->base.source, png->offset); /* the inflater has taken what lies before */
     png->offset += *size;
     png->chunk_left -= *size;
     return SMALTI_OK;

@@ -3,7 +3,7 @@
  *
  * Efforts, on the 24 Kodak images (RGB / gray): bytes against zlib level 6 with the same filters, and how many times
  * faster than it deflating is.
- *   1  Up                              ISA-L 1        streaming   1.06 / 1.00   20 / 18
+ *   1  Up                              ISA-L 1        streaming   1.07 / 1.00   20 / 18
  *   2  Paeth                           ISA-L 1        streaming   1.05 / 0.99   21 / 18
  *   3  best of five by a quarter       ISA-L 1        streaming   1.05 / 0.99   21 / 19
  *   4  best of five by a quarter       ISA-L 3        streaming   1.03 / 0.99   22 / 19     the default

@@ -15,8 +15,12 @@ enum {
 };
 /* One IDAT chunk is at most 2^31 - 1 bytes; the whole stream is cut into such pieces if it has to be. */
 static const size_t whole_idat_most = (size_t)1 << 30;
-/* libdeflate takes its own memory: 8.9 MB from level 10 on, less below. */
-static const size_t whole_compressor_bytes = (size_t)9 << 20;
+
+/* libdeflate takes its own memory: 0.7 MB, and 9.0 MB from level 10 on. */
+static size_t compressor_bytes(const smalti__png_effort *effort)
+{
+    return (size_t)(effort->whole_level < 10 ? 1 : 9) << 20;
+}
 
 static size_t level_buffer_bytes(const smalti__png_effort *effort)
 {
@@ -34,7 +38,7 @@ size_t smalti__png_deflate_bytes(const smalti__png_effort *effort, size_t image_
     size_t out = IDAT_BYTES + FILE_HEAD + CHUNK_HEAD + CHUNK_CRC + FILE_END, sum;
     if (effort->isal_level)
         return out + sizeof(struct isal_zstream) + level_buffer_bytes(effort);
-    return whole_bound(image_bytes, &sum) && smalti__add(sum, out + whole_compressor_bytes, &sum) ? sum : SIZE_MAX;
+    return whole_bound(image_bytes, &sum) && smalti__add(sum, out + compressor_bytes(effort), &sum) ? sum : SIZE_MAX;
 }
 
 static void begin_idat(smalti__png_encoder *png, size_t at)

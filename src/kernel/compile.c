@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Wasmtime cannot be interrupted while it compiles, and some modules take it minutes and gigabytes. So:
+ * Wasmtime cannot be interrupted while it compiles, and 30 KB of code can be made to take it minutes and gigabytes. So a
+ * module is compiled in a forked child, whose memory, processor time and output are limited, and which is killed at the
+ * deadline. The child of a program with threads inherits whatever locks its other threads held; the C library makes its own
+ * safe (malloc, threads), the child uses nothing else of the program, and should it hang all the same the deadline ends it.
  *
- * - A module with little code, as kernels have, is compiled on a thread of its own. When it misses the deadline the thread
- *   is left behind: it goes on until it is done, which little code bounds, and its result is thrown away. No more than a
- *   few threads are left behind at one time.
- * - A module with more code is compiled in a forked child, whose memory, processor time and output are limited, and which
- *   is killed at the deadline. The child of a program with threads inherits whatever locks its other threads held; the C
- *   library makes its own safe (malloc, threads), the child uses nothing else of the program, and should it hang all the
- *   same the deadline ends it. Where no child can be made (a jail), a thread does it. */
+ * Modules that ship with the library need no such care and are compiled on a thread of this process. So are others where
+ * no child can be made (in a jail): a thread that misses the deadline is left behind to go on until it is done, and its
+ * result is thrown away; no more than a few are left behind at one time. */
 #include "kernel/compile.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -20,12 +20,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    /* The worst module found below this takes about a second of one processor. */
-    LITTLE_CODE = 64 * 1024,
     MAX_LEFT_BEHIND = 4,
     COMPILER_STACK = 8 * 1024 * 1024,
     COMPILER_MEMORY = 1024 * 1024 * 1024, /* of the child, beyond what it was born with */
@@ -47,7 +44,7 @@ typedef struct work {
     smalti__engine *engine;
     void *data; /* a copy: the caller's bytes may be gone */
     size_t size;
-    bool little;
+    bool trusted;
     uint64_t deadline_ns; /* on the monotonic clock */
 } work;
 
@@ -116,6 +113,7 @@ static void limit(int resource, rlim_t value)
     }
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow counts as data */
 /* Bytes of private writable memory of this process, as RLIMIT_DATA counts them; 0 when not to be had. */
 static uint64_t data_bytes(void)
 {
@@ -128,6 +126,7 @@ static uint64_t data_bytes(void)
         close(fd);
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
+#endif
 
 static void confine_child(uint64_t seconds)
 {
@@ -171,26 +170,39 @@ static void __attribute__((noreturn)) child_main(const work *w, int result_fd)
     _exit(written && write_at(3, &v, sizeof v, 0) ? 0 : 1);
 }
 
-/* Waits for the child or kills it at the deadline. false: it was killed. Polling, because it works whatever the program
- * does with SIGCHLD; a child that the system reaped by itself is ECHILD. */
+/* Sleeps until the child ends or until_ns, whichever is first; at most a millisecond where it cannot be told when. */
+static void sleep_on(int child_fd, uint64_t until_ns)
+{
+    uint64_t now = smalti__now_ns(), left = until_ns > now ? until_ns - now : 0;
+    struct pollfd wait = {.fd = child_fd, .events = POLLIN};
+    uint64_t most = child_fd < 0 ? 1000000 : 1000000000;
+    struct timespec time = {0, 0};
+    time.tv_nsec = (long)(left < most ? left : most - 1);
+    ppoll(&wait, child_fd >= 0, &time, NULL);
+}
+
+/* Waits for the child or kills it at the deadline. false: it was killed. Whatever the program does with SIGCHLD, a child
+ * that is gone by the time of waitpid has ended. */
 static bool await_child(pid_t child, uint64_t deadline_ns, int *status)
 {
-    struct timespec pause = {0, 500000};
+    int child_fd = (int)syscall(SYS_pidfd_open, child, 0);
+    bool ended = false;
     *status = 0;
     for (;;) {
         pid_t got = waitpid(child, status, WNOHANG);
-        if (got == child || (got < 0 && errno != EINTR))
-            return true;
-        if (smalti__now_ns() >= deadline_ns)
+        ended = got == child || (got < 0 && errno != EINTR);
+        if (ended || smalti__now_ns() >= deadline_ns)
             break;
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < 4000000)
-            pause.tv_nsec *= 2;
+        sleep_on(child_fd, deadline_ns);
     }
-    kill(child, SIGKILL);
-    while (waitpid(child, status, 0) < 0 && errno == EINTR)
-        ;
-    return false;
+    if (!ended) {
+        kill(child, SIGKILL);
+        while (waitpid(child, status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    if (child_fd >= 0)
+        close(child_fd);
+    return ended;
 }
 
 static bool take_verdict(work *w, int result_fd, int status)
@@ -244,7 +256,7 @@ static void *compile_thread(void *argument)
     work *w = argument;
     bool good = false, refused = true;
 #ifndef __SANITIZE_THREAD__ /* which forbids threads in a forked child */
-    if (!w->little)
+    if (!w->trusted)
         good = compile_in_child(w, &refused);
 #endif
     if (refused)
@@ -291,7 +303,7 @@ static work *work_new(const smalti__compile_request *request)
     pthread_condattr_destroy(&attributes);
     w->engine = request->engine;
     w->size = request->size;
-    w->little = request->code_bytes <= LITTLE_CODE;
+    w->trusted = request->trusted;
     w->deadline_ns = smalti__now_ns() + request->deadline_ms * 1000000;
     w->data = malloc(request->size);
     if (!w->data) {
@@ -305,7 +317,7 @@ static work *work_new(const smalti__compile_request *request)
 /* true: done. A child gets a moment more than the deadline, so that it is its thread that kills it. */
 static bool await_thread(work *w)
 {
-    uint64_t until = w->deadline_ns + (w->little ? 0 : 250000000);
+    uint64_t until = w->deadline_ns + (w->trusted ? 0 : 250000000);
     struct timespec time = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
     pthread_mutex_lock(&w->lock);
     while (!w->done && pthread_cond_timedwait(&w->done_signal, &w->lock, &time) != ETIMEDOUT)

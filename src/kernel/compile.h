@@ -9,7 +9,7 @@ typedef struct smalti__compile_request {
     smalti__engine *engine;
     const void *data; /* the module */
     size_t size;
-    size_t code_bytes; /* of it, function bodies */
+    bool trusted; /* it ships with the library */
     uint64_t deadline_ms;
     const char *name; /* for messages */
 } smalti__compile_request;

@@ -129,7 +129,7 @@ static smalti_result get_code(const smalti__compile_request *request, const char
     return result;
 }
 
-static smalti_result load(const void *data, size_t size, const char *name, const char *source,
+static smalti_result load(const void *data, size_t size, const char *name, const char *source, bool trusted,
                           const smalti_kernel_options *options, smalti_kernel **out, smalti_error *error)
 {
     if (size > options->module_bytes)
@@ -146,7 +146,7 @@ static smalti_result load(const void *data, size_t size, const char *name, const
             error, SMALTI_E_KERNEL_MEMORY, "%s: it starts with %llu KiB of memory, the limit is %llu KiB", name,
             (unsigned long long)module.memory_min_pages * 64, (unsigned long long)options->memory_bytes / 1024);
     smalti__compile_request request = {
-        .data = data, .size = size, .code_bytes = module.code_bytes, .deadline_ms = options->compile_ms, .name = name};
+        .data = data, .size = size, .trusted = trusted, .deadline_ms = options->compile_ms, .name = name};
     if (result == SMALTI_OK)
         result = smalti__engine_get(options->stack_bytes, &request.engine, error);
     if (result == SMALTI_OK)
@@ -241,7 +241,7 @@ smalti_result smalti_kernel_load(const char *name_or_path, const smalti_kernel_o
     SMALTI__CLEANUP_FREE void *owned = NULL;
     SMALTI__TRY(resolve_options(options, &resolved, error));
     SMALTI__TRY(find_module(name_or_path, resolved.module_bytes, &data, &size, &owned, error));
-    return load(data, size, name_or_path, owned ? name_or_path : "shipped", &resolved, kernel, error);
+    return load(data, size, name_or_path, owned ? name_or_path : "shipped", !owned, &resolved, kernel, error);
 }
 
 smalti_result smalti_kernel_load_memory(const void *data, size_t size, const char *name,
@@ -250,7 +250,7 @@ smalti_result smalti_kernel_load_memory(const void *data, size_t size, const cha
 {
     smalti_kernel_options resolved;
     SMALTI__TRY(resolve_options(options, &resolved, error));
-    return load(data, size, name, name, &resolved, kernel, error);
+    return load(data, size, name, name, false, &resolved, kernel, error);
 }
 
 smalti_result smalti_kernel_inspect(const char *name_or_path, smalti_kernel **kernel, smalti_error *error)

@@ -343,10 +343,7 @@ static smalti_result read_section(reader *r, uint8_t id, cursor *c)
     case SECTION_START:
         r->module->start = true;
         return SMALTI_OK;
-    case SECTION_CODE:
-        r->module->code_bytes = (size_t)(c->end - c->at);
-        return SMALTI_OK;
-    default: /* globals, elements and data */
+    default: /* globals, elements, code and data */
         return SMALTI_OK;
     }
 }

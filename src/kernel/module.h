@@ -56,7 +56,6 @@ typedef struct smalti__module {
     uint32_t wrong_entries;   /* … exported as something else */
     bool memory_exported;     /* as "memory" */
     uint64_t memory_min_pages;
-    size_t code_bytes;        /* all function bodies */
     bool start;               /* a start function would run at instantiation */
 } smalti__module;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: source → decode → strips → kernels → encode → sink. */
+#include "pipeline/relay.h"
 #include "pipeline/task.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
     lanes = lanes < all->jobs ? lanes : all->jobs;
     lanes = lanes < task_count ? lanes : task_count;
     run->lanes = lanes ? (uint32_t)lanes : 1;
+    run->spare_lanes = all->jobs > task_count;
     size_t tied = run->lanes * run->lane_bytes;
     run->budget = smalti__budget_new(all->memory_bytes > tied ? all->memory_bytes - tied : 0);
     if (!run->budget)
@@ -119,6 +121,7 @@ struct task {
     smalti__metadata metadata;
     smalti__sink sink;
     smalti__encoder *encoder;
+    smalti__relay *relay; /* NULL: the lane encodes */
     smalti__chain *chain;
     size_t admitted; /* bytes taken from the budget */
     uint64_t progress_ns;
@@ -208,6 +211,8 @@ static smalti_result named(const struct task *task, smalti_result result, smalti
 static smalti_result emit_rows(void *user, const void *rows, size_t pitch, uint32_t count, smalti_error *error)
 {
     struct task *task = user;
+    if (task->relay)
+        return smalti__relay_write(task->relay, rows, pitch, count, error);
     return task->encoder->format->write(task->encoder, rows, pitch, count, error);
 }
 
@@ -242,8 +247,20 @@ static smalti_result open_flow(struct task *task, smalti_error *error)
     SMALTI__TRY(smalti__chain_open(&setup, &task->chain, error));
     uint64_t start = smalti__now_ns();
     smalti_result result = task->route.format ? open_encoder(task, error) : SMALTI_OK;
+    if (result == SMALTI_OK && task->route.relay)
+        task->relay = smalti__relay_open(task->encoder);
     task->stats->encode_ns += smalti__now_ns() - start;
     return result;
+}
+
+/* Ends the encoder's own thread. The lane's time in emit was waiting then, not encoding. */
+static void close_relay(struct task *task)
+{
+    if (!task->relay)
+        return;
+    task->stats->encode_ns = 0;
+    smalti__relay_close(task->relay, &task->stats->encode_ns, &task->stats->cpu_ns);
+    task->relay = NULL;
 }
 
 static void progress(struct task *task)
@@ -274,6 +291,9 @@ static smalti_result pump(struct task *task, smalti_error *error)
         progress(task);
     }
     SMALTI__TRY(smalti__reader_finish(&task->reader, error));
+    if (task->relay)
+        SMALTI__TRY(smalti__relay_drain(task->relay, error));
+    close_relay(task);
     uint64_t start = smalti__now_ns();
     smalti_result result = task->encoder ? task->encoder->format->finish(task->encoder, error) : SMALTI_OK;
     task->stats->encode_ns += smalti__now_ns() - start;
@@ -343,7 +363,8 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
                                     task->stats, error));
     if (!format && task->sink.state)
         format = smalti__encoder_find(task->reader.decoder->info.format);
-    SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, &task->route, error));
+    SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, run->spare_lanes,
+                                   &task->route, error));
     task->stats->pixels = (uint64_t)task->route.in.width * task->route.in.height;
     task->stats->peak_bytes = task->route.total_bytes + task->source.memory_bytes;
     if (task->admitted) { /* a pipe has the whole budget already: what it did not read is for the rest */
@@ -361,6 +382,7 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
 
 static void release(struct task *task)
 {
+    close_relay(task);
     if (task->encoder)
         task->encoder->format->close(task->encoder);
     smalti__chain_close(task->chain);
@@ -432,7 +454,7 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
     smalti_result result = run_file(&task, &skip, error);
     release(&task);
     stats->wall_ns = smalti__now_ns() - wall;
-    stats->cpu_ns = smalti__thread_cpu_ns() - cpu;
+    stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
     stats->allocations = lane->pool.allocations - allocations;
     stats->done = result == SMALTI_OK && !skip;
     stats->skipped = skip;
@@ -464,7 +486,7 @@ smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size
     }
     release(&task);
     stats->wall_ns = smalti__now_ns() - wall;
-    stats->cpu_ns = smalti__thread_cpu_ns() - cpu;
+    stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
     stats->allocations = lane->pool.allocations;
     stats->done = result == SMALTI_OK;
     stats->failed = result < 0;

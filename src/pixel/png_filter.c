@@ -5,64 +5,22 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* The specification's choice of the neighbour nearest to left + up - up_left, with one comparison behind the other
+ * instead of three distances: the middle one of the two neighbours and 3 up_left - left - up decides. */
+static inline uint8_t paeth(int left, int up, int up_left)
+{
+    int threshold = 3 * up_left - up - left;
+    int low = left < up ? left : up, high = left < up ? up : left;
+    int best = high <= threshold ? low : up_left;
+    return (uint8_t)(threshold <= low ? high : best);
+}
+
 uint8_t smalti__png_paeth(uint8_t left, uint8_t up, uint8_t up_left)
 {
-    int pa = up - up_left, pb = left - up_left, pc = pa + pb;
-    pa = pa < 0 ? -pa : pa;
-    pb = pb < 0 ? -pb : pb;
-    pc = pc < 0 ? -pc : pc;
-    return pa <= pb && pa <= pc ? left : pb <= pc ? up : up_left;
+    return paeth(left, up, up_left);
 }
 
-static void unfilter_average(uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size, size_t bpp)
-{
-    for (size_t i = 0; i < bpp; i++)
-        dst[i] = (uint8_t)(src[i] + (prev[i] >> 1));
-    for (size_t i = bpp; i < size; i++)
-        dst[i] = (uint8_t)(src[i] + ((dst[i - bpp] + prev[i]) >> 1));
-}
-
-static void unfilter_paeth(uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size, size_t bpp)
-{
-    for (size_t i = 0; i < bpp; i++)
-        dst[i] = (uint8_t)(src[i] + prev[i]);
-    for (size_t i = bpp; i < size; i++)
-        dst[i] = (uint8_t)(src[i] + smalti__png_paeth(dst[i - bpp], prev[i], prev[i - bpp]));
-}
-
-void smalti__png_unfilter_c(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size,
-                            size_t bpp)
-{
-    switch (filter) {
-    case SMALTI__PNG_SUB:
-        memmove(dst, src, bpp);
-        for (size_t i = bpp; i < size; i++)
-            dst[i] = (uint8_t)(src[i] + dst[i - bpp]);
-        break;
-    case SMALTI__PNG_UP:
-        for (size_t i = 0; i < size; i++)
-            dst[i] = (uint8_t)(src[i] + prev[i]);
-        break;
-    case SMALTI__PNG_AVERAGE:
-        unfilter_average(dst, src, prev, size, bpp);
-        break;
-    case SMALTI__PNG_PAETH:
-        unfilter_paeth(dst, src, prev, size, bpp);
-        break;
-    default:
-        if (dst != src)
-            memcpy(dst, src, size);
-    }
-}
-
-static void unfilter_paeth_pair_c(uint8_t *const dst[2], const uint8_t *const src[2], const uint8_t *prev, size_t size,
-                                  size_t bpp)
-{
-    unfilter_paeth(dst[0], src[0], prev, size, bpp);
-    unfilter_paeth(dst[1], src[1], dst[0], size, bpp);
-}
-
-static uint8_t predict(uint32_t filter, uint8_t left, uint8_t up, uint8_t up_left)
+static inline uint8_t predict(uint32_t filter, uint8_t left, uint8_t up, uint8_t up_left)
 {
     switch (filter) {
     case SMALTI__PNG_SUB:
@@ -72,10 +30,78 @@ static uint8_t predict(uint32_t filter, uint8_t left, uint8_t up, uint8_t up_lef
     case SMALTI__PNG_AVERAGE:
         return (uint8_t)((left + up) >> 1);
     case SMALTI__PNG_PAETH:
-        return smalti__png_paeth(left, up, up_left);
+        return paeth(left, up, up_left);
     default:
         return 0;
     }
+}
+
+/* With filter and bpp constant, the neighbours stay in registers. */
+static inline __attribute__((always_inline)) void unfilter_chain(uint32_t filter, uint8_t *dst, const uint8_t *src,
+                                                                 const uint8_t *prev, size_t size, size_t bpp)
+{
+    uint8_t left[8] = {0}, up_left[8] = {0};
+    for (size_t i = 0; i < size; i += bpp)
+        for (size_t c = 0; c < bpp; c++) {
+            uint8_t up = prev[i + c];
+            left[c] = dst[i + c] = (uint8_t)(src[i + c] + predict(filter, left[c], up, up_left[c]));
+            up_left[c] = up;
+        }
+}
+
+static inline __attribute__((always_inline)) void unfilter_chains(uint32_t filter, uint8_t *dst, const uint8_t *src,
+                                                                  const uint8_t *prev, size_t size, size_t bpp)
+{
+    switch (filter) {
+    case SMALTI__PNG_SUB:
+        unfilter_chain(SMALTI__PNG_SUB, dst, src, prev, size, bpp);
+        break;
+    case SMALTI__PNG_AVERAGE:
+        unfilter_chain(SMALTI__PNG_AVERAGE, dst, src, prev, size, bpp);
+        break;
+    default:
+        unfilter_chain(SMALTI__PNG_PAETH, dst, src, prev, size, bpp);
+    }
+}
+
+static void unfilter_by_size(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size,
+                             size_t bpp)
+{
+    switch (bpp) {
+    case 1:
+        unfilter_chains(filter, dst, src, prev, size, 1);
+        break;
+    case 2:
+        unfilter_chains(filter, dst, src, prev, size, 2);
+        break;
+    case 3:
+        unfilter_chains(filter, dst, src, prev, size, 3);
+        break;
+    case 4:
+        unfilter_chains(filter, dst, src, prev, size, 4);
+        break;
+    default: /* 6 and 8 */
+        unfilter_chains(filter, dst, src, prev, size, bpp);
+    }
+}
+
+void smalti__png_unfilter_c(uint32_t filter, uint8_t *dst, const uint8_t *src, const uint8_t *prev, size_t size,
+                            size_t bpp)
+{
+    if (filter == SMALTI__PNG_UP)
+        for (size_t i = 0; i < size; i++)
+            dst[i] = (uint8_t)(src[i] + prev[i]);
+    else if (filter != SMALTI__PNG_NONE)
+        unfilter_by_size(filter, dst, src, prev, size, bpp);
+    else if (dst != src)
+        memcpy(dst, src, size);
+}
+
+static void unfilter_paeth_pair_c(uint8_t *const dst[2], const uint8_t *const src[2], const uint8_t *prev, size_t size,
+                                  size_t bpp)
+{
+    smalti__png_unfilter_c(SMALTI__PNG_PAETH, dst[0], src[0], prev, size, bpp);
+    smalti__png_unfilter_c(SMALTI__PNG_PAETH, dst[1], src[1], dst[0], size, bpp);
 }
 
 /* The byte that stands at i in big-endian order. */

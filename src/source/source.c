@@ -23,6 +23,7 @@ struct smalti__source_state {
     struct stat stat;
     void *map; /* NULL: buffer holds the bytes */
     size_t map_bytes;
+    size_t released; /* of the map, from its start */
     smalti__guard *guard;
     uint8_t *buffer; /* from pool */
 };
@@ -260,6 +261,17 @@ smalti_result smalti__source_check(const smalti__source *source, smalti_error *e
     if (smalti__guard_lost(state->guard)) /* SIGBUS from a file that is as it was: the disk could not read */
         return open_error(source->name, "cannot be read", EIO, error);
     return SMALTI_OK;
+}
+
+void smalti__source_consumed(smalti__source *source, size_t offset)
+{
+    enum { STEP = 2 << 20, PAGE = 64 << 10 }; /* rarely: each call costs page faults; PAGE is the largest there is */
+    struct smalti__source_state *state = source->state;
+    if (!state || !state->map || offset < state->released + STEP || offset > state->map_bytes)
+        return;
+    size_t end = offset / PAGE * PAGE;
+    madvise((uint8_t *)state->map + state->released, end - state->released, MADV_DONTNEED);
+    state->released = end;
 }
 
 void smalti__source_close(smalti__source *source)

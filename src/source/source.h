@@ -34,6 +34,9 @@ void smalti__source_open_memory(smalti__source *source, const void *data, size_t
 /* Size of a regular file, path or (NULL) fd, without reading it, for admission; SIZE_MAX when it cannot be known (a
  * pipe). */
 smalti_result smalti__source_measure(const char *path, int fd, size_t *size, smalti_error *error);
+/* The bytes before offset have been used and are not likely to be read again: a map gives its pages back to the system, so
+ * that a large file does not stand in the process's memory. For every few hundred kilobytes of progress. */
+void smalti__source_consumed(smalti__source *source, size_t offset);
 /* IO_CHANGED when the file was truncated, overwritten or grown since it was opened. To be called after the last byte
  * was used and before the result is committed. It goes by size and modification time: an overwrite within one tick of
  * the file system's clock (4 ms before Linux 6.13) after the write before it can go unseen. */

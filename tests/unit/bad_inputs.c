@@ -3,10 +3,18 @@
 #include "test.h"
 #include "files.h"
 #include "jpeg_make.h"
+#include "png_make.h"
 
-#include <libdeflate.h>
 #include <smalti/smalti.h>
 #include <sys/resource.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED 0
+#endif
 
 enum { WIDTH = 61, HEIGHT = 47, SEEDS_MAX = 12, MUTATIONS = 2000 };
 
@@ -19,84 +27,22 @@ struct seed {
 static struct seed seeds[SEEDS_MAX];
 static size_t seed_count;
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put_be32(uint8_t *p, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
 static bool is_png(const uint8_t *data, size_t size)
 {
     return size >= 33 && !memcmp(data, "\x89PNG\r\n\x1a\n", 8);
 }
 
-static uint8_t *put_chunk(uint8_t *at, const char *kind, const void *data, size_t size)
-{
-    put_be32(at, (uint32_t)size);
-    memcpy(at + 4, kind, 4);
-    if (size)
-        memcpy(at + 8, data, size);
-    put_be32(at + 8 + size, libdeflate_crc32(0, at + 4, size + 4));
-    return at + 12 + size;
-}
-
-/* Rows with filter 1 on every other one; sizes of the passes only when interlaced. Bits count one pixel. */
-static size_t png_rows(uint8_t *rows, unsigned bits, bool interlaced)
-{
-    static const uint8_t passes[7][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
-                                         {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
-    static const uint8_t whole[4] = {0, 0, 1, 1};
-    size_t used = 0;
-    for (int p = 0; p < (interlaced ? 7 : 1); p++) {
-        const uint8_t *pass = interlaced ? passes[p] : whole;
-        size_t width = (WIDTH - pass[0] + pass[2] - 1) / pass[2], bytes = (width * bits + 7) / 8;
-        for (unsigned y = pass[1]; y < HEIGHT; y += pass[3]) {
-            rows[used++] = y & 1;
-            for (size_t i = 0; i < bytes; i++)
-                rows[used++] = (uint8_t)(make_sample((uint32_t)i, y, 1) & 63);
-        }
-    }
-    return used;
-}
-
-/* Owned: free(). color as in IHDR. */
-static uint8_t *make_png(unsigned depth, unsigned color, bool interlaced, size_t *size)
-{
-    static const uint8_t channels[] = {1, 0, 3, 1, 2, 0, 4};
-    enum { ROOM = 200000 };
-    uint8_t *rows = malloc(ROOM), *packed = malloc(ROOM), *file = malloc(ROOM);
-    size_t row_bytes = png_rows(rows, depth * channels[color], interlaced);
-    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(6);
-    size_t packed_bytes = libdeflate_zlib_compress(compressor, rows, row_bytes, packed, ROOM);
-    libdeflate_free_compressor(compressor);
-    uint8_t head[13] = {0, 0, 0, WIDTH, 0, 0, 0, HEIGHT, (uint8_t)depth, (uint8_t)color, 0, 0, interlaced};
-    uint8_t palette[64 * 3];
-    for (size_t i = 0; i < sizeof palette; i++)
-        palette[i] = (uint8_t)(i * 37);
-    memcpy(file, "\x89PNG\r\n\x1a\n", 8);
-    uint8_t *end = put_chunk(file + 8, "IHDR", head, 13);
-    if (color == 3) {
-        end = put_chunk(end, "PLTE", palette, sizeof palette);
-        end = put_chunk(end, "tRNS", "\x10\x20", 2);
-    }
-    for (size_t at = 0; at < packed_bytes; at += 1000) /* several chunks, so that their borders are mutated too */
-        end = put_chunk(end, "IDAT", packed + at, packed_bytes - at < 1000 ? packed_bytes - at : 1000);
-    end = put_chunk(end, "IEND", NULL, 0);
-    *size = (size_t)(end - file);
-    free(rows), free(packed);
-    return file;
-}
-
-static void add_png(const char *name, unsigned depth, unsigned color, bool interlaced)
+static void add_png(const char *name, png_spec spec)
 {
     struct seed *seed = &seeds[seed_count++];
+    spec.width = WIDTH, spec.height = HEIGHT, spec.filter = 5;
+    spec.idat_bytes = 500; /* borders of chunks are mutated too */
+    png_made made = make_png(&spec);
     seed->name = name;
-    seed->data = make_png(depth, color, interlaced, &seed->size);
+    seed->data = made.file.data;
+    seed->size = made.file.size;
+    made.file = (bytes){0};
+    free_made(&made);
 }
 
 static void add_jpeg(const char *name, jpeg_spec spec)
@@ -118,24 +64,17 @@ static void make_seeds(void)
     if (seed_count)
         return;
     atexit(free_seeds);
-    add_png("rgb.png", 8, 2, false);
-    add_png("rgba16.png", 16, 6, false);
-    add_png("gray.png", 8, 0, false);
-    add_png("interlaced.png", 8, 2, true);
-    add_png("palette.png", 8, 3, false);
-    add_png("bits.png", 2, 0, true);
+    add_png("rgb.png", (png_spec){.color = 2, .depth = 8});
+    add_png("rgba16.png", (png_spec){.color = 6, .depth = 16});
+    add_png("gray.png", (png_spec){.color = 0, .depth = 8});
+    add_png("interlaced.png", (png_spec){.color = 2, .depth = 8, .interlaced = true});
+    add_png("palette.png", (png_spec){.color = 3, .depth = 8, .transparent = true});
+    add_png("bits.png", (png_spec){.color = 0, .depth = 2, .interlaced = true});
     add_jpeg("color.jpg", (jpeg_spec){.components = 3, .h = 2, .v = 2});
     add_jpeg("gray.jpg", (jpeg_spec){.components = 1});
     add_jpeg("progressive.jpg", (jpeg_spec){.components = 3, .h = 2, .v = 1, .progressive = true});
     add_jpeg("restarts.jpg", (jpeg_spec){.components = 3, .restart_rows = 1});
     add_jpeg("cmyk.jpg", (jpeg_spec){.components = 4});
-}
-
-static uint32_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    uint32_t bits = (uint32_t)(*state >> 33);
-    return bits ^ bits >> 15;
 }
 
 /* An error about input: its class, and a message of one line that names it. */
@@ -165,7 +104,7 @@ static bool has_size(const uint8_t *data, size_t size, const smalti_image *image
     smalti_error error;
     smalti_info info;
     if (is_png(data, size))
-        return image->width == be32(data + 16) && image->height == be32(data + 20);
+        return image->width == smalti__be32(data + 16) && image->height == smalti__be32(data + 20);
     if (smalti_info_read_memory(data, size, "again", &info, &error))
         return true;
     bool turned = info.orientation > 4;
@@ -253,7 +192,7 @@ TEST("the files that are made bad below are good")
 TEST("nothing, one byte and noise are errors")
 {
     uint8_t noise[4096];
-    uint64_t random = 1;
+    uint32_t random = 1;
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)next_random(&random);
     static const size_t sizes[] = {0, 1, 2, 7, 8, 100, sizeof noise};
@@ -315,7 +254,7 @@ TEST("a wrong checksum in any critical chunk of a PNG is an error that says so")
         if (!is_png(seeds[i].data, seeds[i].size))
             continue;
         for (size_t at = 8; at + 12 <= seeds[i].size;) {
-            size_t end = at + 12 + be32(seeds[i].data + at);
+            size_t end = at + 12 + smalti__be32(seeds[i].data + at);
             bool critical = !(seeds[i].data[at + 4] & 0x20);
             uint8_t *bad = copy_of(seeds[i].data, seeds[i].size);
             smalti_error error = {0};
@@ -349,9 +288,9 @@ TEST("huge dimensions in a tiny file are refused without taking the memory for t
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
             uint8_t *bad = copy_of(seeds[i].data, seeds[i].size);
             if (is_png(bad, seeds[i].size)) {
-                put_be32(bad + 16, sizes[k][0]);
-                put_be32(bad + 20, sizes[k][1]);
-                put_be32(bad + 29, libdeflate_crc32(0, bad + 12, 17));
+                smalti__put_be32(bad + 16, sizes[k][0]);
+                smalti__put_be32(bad + 20, sizes[k][1]);
+                smalti__put_be32(bad + 29, libdeflate_crc32(0, bad + 12, 17));
             } else {
                 for (size_t at = 2; at + 9 < seeds[i].size; at += 2 + (size_t)(bad[at + 2] << 8 | bad[at + 3])) {
                     if (bad[at] != 0xff || bad[at + 1] < 0xc0 || bad[at + 1] > 0xc2)
@@ -368,11 +307,12 @@ TEST("huge dimensions in a tiny file are refused without taking the memory for t
         }
     }
     getrusage(RUSAGE_SELF, &after);
-    CHECK(after.ru_maxrss - before.ru_maxrss < 200 << 10);
+    /* memory that is taken and not touched is the system's to grant; sanitizers touch their map of it */
+    CHECK(SANITIZED || after.ru_maxrss - before.ru_maxrss < 200 << 10);
 }
 
 /* One random change; *size may grow by up to 64 and data has room for it. */
-static void mutate(uint8_t *data, size_t *size, uint64_t *random)
+static void mutate(uint8_t *data, size_t *size, uint32_t *random)
 {
     size_t at = *size ? next_random(random) % *size : 0, left = *size - at;
     size_t length = 1 + next_random(random) % 64;
@@ -416,11 +356,11 @@ static void mutate(uint8_t *data, size_t *size, uint64_t *random)
 static void repair_checksums(uint8_t *data, size_t size)
 {
     for (size_t at = 8; size >= 12 && at <= size - 12;) {
-        size_t bytes = be32(data + at);
-        if (bytes > size - at - 12)
+        size_t content = smalti__be32(data + at);
+        if (content > size - at - 12)
             break;
-        put_be32(data + at + 8 + bytes, libdeflate_crc32(0, data + at + 4, bytes + 4));
-        at += 12 + bytes;
+        smalti__put_be32(data + at + 8 + content, libdeflate_crc32(0, data + at + 4, content + 4));
+        at += 12 + content;
     }
 }
 
@@ -431,7 +371,7 @@ TEST("2,000 mutated files are errors, or images of the size that their headers s
     int good = 0;
     for (uint64_t i = 0; i < MUTATIONS; i++) {
         const struct seed *seed = &seeds[i % seed_count];
-        uint64_t random = i * 7919 + 1;
+        uint32_t random = (uint32_t)i * 7919 + 1;
         uint8_t *data = malloc(seed->size + ROOM);
         size_t size = seed->size;
         memcpy(data, seed->data, size);
@@ -470,14 +410,14 @@ static uint8_t *large_noise(const char *format, size_t *size)
 {
     smalti_error error;
     smalti_image image = {.width = 640, .height = 640, .channels = 3, .sample = SMALTI_SAMPLE_U8};
-    smalti_encode_options options = {.size = sizeof options, .quality = 98, .subsampling = 444, .png_effort = 1};
+    smalti_encode_options options = {.size = sizeof options, .quality = 100, .subsampling = 444, .png_effort = 1};
     void *data;
-    uint64_t random = 3;
+    uint32_t random = 3;
     snprintf(options.format, sizeof options.format, "%s", format);
     CHECK_OK(smalti_image_alloc(&image, &error), error);
     for (uint32_t y = 0; y < image.height; y++)
         for (uint32_t x = 0; x < image.width * 3; x++)
-            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)next_random(&random);
+            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)(next_random(&random) >> 12);
     int result = smalti_image_write_memory(&image, &options, &data, size, &error);
     smalti_image_free(&image);
     CHECK_OK(result, error);
@@ -506,6 +446,7 @@ static void cut_while_running(const char *name, const char *format, int rounds)
         struct cutter cutter = {.path = path, .to = (off_t)(size * (size_t)(i % 97) / 97)};
         const smalti_run_options options = {
             .size = sizeof options, .jobs = 1, .event = cut_at_first_progress, .user = &cutter};
+        unlink(path); /* ext4 writes a file that is truncated and filled again to the disk at once */
         written = file_write(path, data, size);
         int ran = smalti_plan_run(plan, &options, NULL, &error);
         if (ran == SMALTI_E_IO_CHANGED && cutter.cuts == 1 && file_count(folder) <= 0 &&
@@ -517,7 +458,9 @@ static void cut_while_running(const char *name, const char *format, int rounds)
     smalti_plan_free(plan);
     free(data);
     CHECK_OK(result, error);
-    CHECK(written && size > 1 << 20);
+    CHECK(written);
+    if (size <= 1 << 20)
+        TEST_FAIL("%s: %zu bytes are read, not mapped", name, size);
     if (good != rounds)
         TEST_FAIL("%d of %d rounds; one gave %d: %s", good, rounds, wrong, error.message);
 }

@@ -145,6 +145,17 @@ TEST("a score is the sum of the magnitudes that the filter leaves")
     }
 }
 
+TEST("the Paeth predictor is the specification's for every left, up and upper left")
+{
+    for (int i = 0; i < 1 << 24; i++) {
+        int a = i & 255, b = i >> 8 & 255, c = i >> 16;
+        int p = a + b - c, pa = abs(p - a), pb = abs(p - b), pc = abs(p - c);
+        int right = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+        if (smalti__png_paeth((uint8_t)a, (uint8_t)b, (uint8_t)c) != right)
+            TEST_FAIL("left %d, up %d, upper left %d", a, b, c);
+    }
+}
+
 TEST("the mask of instruction sets is obeyed")
 {
     CHECK_STR(filters_of(0)->name, "c");

@@ -38,8 +38,8 @@ static void separable(const struct picture *in, const double *weights, int radiu
 
 static void gaussian(const struct picture *in, double sigma, struct picture *out)
 {
-    double weights[2 * 150 + 1], sum = 0;
-    int radius = (int)ceil(3 * sigma);
+    double weights[2 * 151 + 1], sum = 0;
+    int radius = (int)ceil(3 * sigma) | 1;
     for (int k = -radius; k <= radius; k++)
         sum += weights[k + radius] = exp(-k * k / (2 * sigma * sigma));
     for (int k = -radius; k <= radius; k++)
