@@ -158,8 +158,8 @@ static void on_warning(void *user, const char *message)
     struct task *task = user;
     smalti_error warning;
     task->stats->warnings++;
-    smalti__fail(&warning, SMALTI_E_FORMAT, "%s: %s", task->name, message);
-    warning.code = SMALTI_OK;
+    smalti__fail(&warning, SMALTI_OK, "%.*s", SMALTI__MESSAGE_PART, message);
+    smalti__error_prefix(&warning, task->name);
     send(task, SMALTI_EVENT_WARNING, &warning);
 }
 
@@ -169,7 +169,7 @@ static smalti_result admit(struct task *task, size_t bytes, smalti_error *error)
     size_t tied = run->lanes * run->lane_bytes;
     if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
         return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
-                            "%s: needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory", task->name,
+                            "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
                             (bytes + tied + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
     SMALTI__TRY(smalti__budget_acquire(run->budget, bytes, cancel_flag(run), error));
     task->admitted += bytes;
@@ -202,8 +202,9 @@ static smalti_result open_source(struct task *task, const smalti__input *input, 
 /* Errors of the stages behind the decoder do not know the input's name. */
 static smalti_result named(const struct task *task, smalti_result result, smalti_error *error)
 {
-    size_t length = strlen(task->name);
-    if (result < 0 && error && strncmp(error->message, task->name, length))
+    char shown[SMALTI__NAME_TEXT];
+    smalti__name_text(task->name, shown);
+    if (result < 0 && error && strncmp(error->message, shown, strlen(shown)))
         smalti__error_prefix(error, task->name);
     return result;
 }
@@ -428,13 +429,14 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
         if (file)
             SMALTI__TRY(check_same_file(task, input, error));
         format = smalti__plan_encoder(plan, task->output);
-        SMALTI__TRY(smalti__sink_open_file(&task->sink, task->output, true, error));
     }
     uint64_t start = smalti__now_ns();
     smalti_result result = open_source(task, input, error);
     task->stats->read_ns = smalti__now_ns() - start;
-    SMALTI__TRY(result);
+    SMALTI__TRY(named(task, result, error));
     task->stats->bytes_in = task->source.size;
+    if (task->output) /* after the source: an input that is not there makes no folder */
+        SMALTI__TRY(smalti__sink_open_file(&task->sink, task->output, true, error));
     SMALTI__TRY(named(task, flow(task, format, error), error));
     start = smalti__now_ns();
     result = task->output ? smalti__sink_commit(&task->sink, error) : SMALTI_OK;
@@ -447,7 +449,9 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
 
 smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *stats, smalti_error *error)
 {
-    struct task task = {.lane = lane, .index = index, .name = lane->run->plan->job->inputs[index].path, .stats = stats};
+    const char *path = lane->run->plan->job->inputs[index].path;
+    struct task task = {
+        .lane = lane, .index = index, .name = strcmp(path, "-") ? path : "standard input", .stats = stats};
     uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns(), allocations = lane->pool.allocations;
     bool skip = false;
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
