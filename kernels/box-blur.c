@@ -15,20 +15,20 @@ static int32_t halo(const double *params)
 }
 SMALTI_HALO(halo)
 
-/* A sum for each sample of a row and of the halo, and 8 more for vectors. */
+/* A sum for each sample of a row and of the halo, and 16 more for vectors. */
 static size_t scratch(const smalti_tile *tile)
 {
-    return (((size_t)tile->width + 2 * (size_t)tile->params[0]) * tile->channels + 8) * sizeof(uint32_t);
+    return (((size_t)tile->width + 2 * (size_t)tile->params[0]) * tile->channels + 16) * sizeof(uint32_t);
 }
 SMALTI_SCRATCH(scratch)
 
 /* Along a row of column sums, a pixel at a time. A store writes four samples; those behind the pixel come later, and
  * behind the row there is room to the next 64 bytes or more, except for the last few pixels of some rows. */
-#define BOX(name, T, most, V)                                                                                         \
+#define BOX(name, T, four, V)                                                                                         \
     SMALTI_INLINE void along_##name(const uint32_t *column, T *dst, const T *end, uint32_t width, uint32_t side,      \
                                     uint32_t channels)                                                                \
     {                                                                                                                 \
-        const float scale = 1.0f / ((float)most * side * side);                                                       \
+        const float scale = 1.0f / (float)(side * side);                                                              \
         const uint32_t *old = column;                                                                                 \
         smalti_u32x4 sum = {0};                                                                                       \
         for (uint32_t x = 0; x + 1 < side; x++, column += channels)                                                   \
@@ -38,31 +38,36 @@ SMALTI_SCRATCH(scratch)
             _Pragma("GCC unroll 8") for (int n = 0; n < 8; n++, column += channels, old += channels, dst += channels) \
             {                                                                                                         \
                 sum += (smalti_u32x4)smalti_load_i32x4(column);                                                       \
-                smalti_put_##name(dst, __builtin_convertvector((V)sum, smalti_f32x4) * scale);                        \
+                smalti_put_levels_##name(dst, __builtin_convertvector((V)sum, smalti_f32x4) * scale);                 \
                 sum -= (smalti_u32x4)smalti_load_i32x4(old);                                                          \
             }                                                                                                         \
         for (; x < width; x++, column += channels, old += channels, dst += channels) {                                \
             T samples[4];                                                                                             \
             sum += (smalti_u32x4)smalti_load_i32x4(column);                                                           \
-            smalti_put_##name(samples, __builtin_convertvector((V)sum, smalti_f32x4) * scale);                        \
+            smalti_put_levels_##name(samples, __builtin_convertvector((V)sum, smalti_f32x4) * scale);                 \
             for (uint32_t c = 0; c < channels; c++)                                                                   \
                 dst[c] = samples[c];                                                                                  \
             sum -= (smalti_u32x4)smalti_load_i32x4(old);                                                              \
         }                                                                                                             \
     }                                                                                                                 \
-    static void slide_##name(uint32_t *restrict column, const T *restrict below, const T *restrict above,             \
-                             size_t count)                                                                            \
+    /* Sixteen column sums a round. */                                                                                \
+    static void slide_##name(uint32_t *column, const T *below, const T *above, size_t count)                          \
     {                                                                                                                 \
-        for (size_t i = 0; i < count; i++)                                                                            \
-            column[i] += (uint32_t)below[i] - above[i];                                                               \
+        for (size_t round = 0; round < count; round += 16)                                                            \
+            _Pragma("GCC unroll 4") for (size_t i = round; i < round + 16; i += 4)                                    \
+            {                                                                                                         \
+                const smalti_i32x4 in = __builtin_convertvector(smalti_load_##four(below + i), smalti_i32x4);         \
+                const smalti_i32x4 out = __builtin_convertvector(smalti_load_##four(above + i), smalti_i32x4);        \
+                smalti_store_i32x4(column + i, smalti_load_i32x4(column + i) + in - out);                             \
+            }                                                                                                         \
     }                                                                                                                 \
     static int32_t box_##name(const smalti_tile *tile)                                                                \
     {                                                                                                                 \
         const int32_t radius = (int32_t)tile->params[0];                                                              \
         const ptrdiff_t left = radius * (ptrdiff_t)tile->channels;                                                    \
-        const size_t count = scratch(tile) / sizeof(uint32_t) - 8;                                                    \
+        const size_t count = scratch(tile) / sizeof(uint32_t) - 16;                                                   \
         uint32_t *column = tile->scratch;                                                                             \
-        for (size_t i = 0; i < count + 8; i++)                                                                        \
+        for (size_t i = 0; i < count + 16; i++)                                                                       \
             column[i] = 0;                                                                                            \
         for (int32_t y = -radius; y <= radius; y++)                                                                   \
             for (size_t i = 0; i < count; i++)                                                                        \
@@ -80,7 +85,7 @@ SMALTI_SCRATCH(scratch)
         }                                                                                                             \
         return 0;                                                                                                     \
     }
-BOX(u8, uint8_t, 255, smalti_i32x4)
-BOX(u16, uint16_t, 65535, smalti_u32x4)
+BOX(u8, uint8_t, u8x4, smalti_i32x4)
+BOX(u16, uint16_t, u16x4, smalti_u32x4)
 
 SMALTI_TILE(box_u8, box_u16, SMALTI_NONE)

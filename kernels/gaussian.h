@@ -95,8 +95,9 @@ SMALTI_INLINE smalti_i16x8 gaussian_eight(const int16_t *at, ptrdiff_t step, con
     do {
 #pragma GCC unroll 4
         for (int32_t n = 0; n < steps; n++, k += 2) {
-            const smalti_i16x8 p = smalti_load_i16x8(left) + smalti_load_i16x8(right);
-            const smalti_i16x8 q = smalti_load_i16x8(left - step) + smalti_load_i16x8(right + step);
+            /* unsigned: what lies behind the row may be anything */
+            const smalti_i16x8 p = (smalti_i16x8)(smalti_load_u16x8(left) + smalti_load_u16x8(right));
+            const smalti_i16x8 q = (smalti_i16x8)(smalti_load_u16x8(left - step) + smalti_load_u16x8(right + step));
             a += smalti_dot(smalti_zip_low_i16(p, q), g->pair[k / 2]);
             b += smalti_dot(smalti_zip_high_i16(p, q), g->pair[k / 2]);
             const ptrdiff_t on = !more || k + 2 < g->radius ? 2 * step : 0;

@@ -65,8 +65,8 @@ typedef struct smalti_kernel_options {
     uint64_t deadline_ms;       /**< one call of the kernel: default 10,000 */
     uint64_t compile_ms;        /**< compiling the module: default 30,000 */
     uint64_t memory_bytes;      /**< linear memory of an instance: default 256 MiB */
-    uint64_t stack_bytes;       /**< WebAssembly stack: 64 KiB to 2 MiB, default 512 KiB; the calling thread must have it */
-    uint64_t module_bytes;      /**< largest module accepted: default 16 MiB */
+    uint64_t stack_bytes; /**< WebAssembly stack: 64 KiB to 2 MiB, default 512 KiB; the calling thread must have it */
+    uint64_t module_bytes; /**< largest module accepted: default 16 MiB */
     const char *cache_dir; /**< compiled modules; NULL: $XDG_CACHE_HOME/smalti/modules or ~/.cache/…; "": no cache */
 } smalti_kernel_options;
 

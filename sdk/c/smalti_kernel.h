@@ -465,23 +465,31 @@ SMALTI_INLINE smalti_f32x4 smalti_get_f32(const float *p)
 {
     return smalti_load_f32x4(p);
 }
-SMALTI_INLINE smalti_i32x4 smalti__quantize(smalti_f32x4 v, float most)
+/** The same from floats that are levels already, within 0 and 2^22: 255 or 65535 and more is white. */
+SMALTI_INLINE void smalti_put_levels_u8(uint8_t *p, smalti_f32x4 v)
 {
-    v = smalti_max_f32(v * most, (smalti_f32x4){0});
-    return smalti_round_f32(smalti_min_f32(v, smalti_splat(smalti_f32x4, most)));
+    const smalti_i32x4 n = smalti_round_f32(v);
+    const smalti_i16x8 half = smalti_narrow_i16(n, n);
+    const smalti_u8x16 bytes = smalti_narrow_u8(half, half);
+    smalti_store_u8x4(p, __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3));
+}
+SMALTI_INLINE void smalti_put_levels_u16(uint16_t *p, smalti_f32x4 v)
+{
+    const smalti_i32x4 n = smalti_round_f32(v);
+    const smalti_u16x8 half = smalti_narrow_u16(n, n);
+    smalti_store_u16x4(p, __builtin_shufflevector(half, half, 0, 1, 2, 3));
+}
+SMALTI_INLINE smalti_f32x4 smalti__levels(smalti_f32x4 v, float most)
+{
+    return smalti_min_f32(smalti_max_f32(v * most, (smalti_f32x4){0}), smalti_splat(smalti_f32x4, most));
 }
 SMALTI_INLINE void smalti_put_u8(uint8_t *p, smalti_f32x4 v)
 {
-    smalti_i32x4 n = smalti__quantize(v, 255);
-    smalti_i16x8 half = smalti_narrow_i16(n, n);
-    smalti_u8x16 bytes = smalti_narrow_u8(half, half);
-    smalti_store_u8x4(p, __builtin_shufflevector(bytes, bytes, 0, 1, 2, 3));
+    smalti_put_levels_u8(p, smalti__levels(v, 255));
 }
 SMALTI_INLINE void smalti_put_u16(uint16_t *p, smalti_f32x4 v)
 {
-    smalti_i32x4 n = smalti__quantize(v, 65535);
-    smalti_u16x8 half = smalti_narrow_u16(n, n);
-    smalti_store_u16x4(p, __builtin_shufflevector(half, half, 0, 1, 2, 3));
+    smalti_put_levels_u16(p, smalti__levels(v, 65535));
 }
 SMALTI_INLINE void smalti_put_f32(float *p, smalti_f32x4 v)
 {

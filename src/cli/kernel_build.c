@@ -174,6 +174,7 @@ static smalti_result build_c(const char *folder, const char *clang, const char *
     smalti_result result = read_flags(folder, &words, error);
     if (result == SMALTI_OK)
         result = add_sources(folder, &words, error);
+    add_text(&words, "-I.");
     add_text(&words, "-o");
     add_text(&words, output);
     if (result == SMALTI_OK && words.lost)

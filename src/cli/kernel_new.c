@@ -60,14 +60,16 @@ static smalti_result check_name(const char *name, smalti_error *error)
 static bool write_text(FILE *file, const cli_embedded *template, const char *name)
 {
     static const char mark[] = "@NAME@";
-    const unsigned char *text = template->data, *end = text + template->size;
-    while (text < end) {
-        const unsigned char *hit = memmem(text, (size_t)(end - text), mark, sizeof mark - 1);
-        size_t size = (size_t)((hit ? hit : end) - text);
+    const size_t mark_size = sizeof mark - 1;
+    for (size_t at = 0; at < template->size;) {
+        const unsigned char *text = template->data + at;
+        size_t left = template->size - at, size = 0;
+        while (size < left && (left - size < mark_size || memcmp(text + size, mark, mark_size) != 0))
+            size++;
         fwrite(text, 1, size, file);
-        if (hit)
+        if (size < left)
             fputs(name, file);
-        text += size + (hit ? sizeof mark - 1 : 0);
+        at += size < left ? size + mark_size : size;
     }
     return !ferror(file);
 }

@@ -39,6 +39,7 @@ static json_t *route_json(const smalti_plan *plan, const smalti__reader *reader,
     json_t *json = json_pack("{s:s, s:o, s:I, s:o, s:I}", "format", reader->decoder->info.format, "decoded",
                              shape_json(&route->stored), "orientation", (json_int_t)reader->orientation, "stages",
                              stages_json(plan, route), "strip_rows", (json_int_t)route->strip_rows);
+    json_object_set_new(json, "encoder_thread", json_boolean(route->relay));
     if (route->format)
         json_object_set_new(json, "encoded",
                             json_pack("{s:s, s:o}", "format", route->format->name, "shape", shape_json(&route->out)));
@@ -51,7 +52,7 @@ static json_t *route_json(const smalti_plan *plan, const smalti__reader *reader,
 
 /* The head of one input; standard input and pipes are not read for a plan. */
 static smalti_result input_json(const smalti_plan *plan, const smalti__input *input, const char *output,
-                                uint32_t strip_rows, json_t **json, smalti_error *error)
+                                const smalti__run *run, json_t **json, smalti_error *error)
 {
     const smalti__source_options source_options = {.map_threshold = 64 << 10};
     smalti__decode_options options = smalti__plan_decode_options(plan, NULL);
@@ -69,8 +70,8 @@ static smalti_result input_json(const smalti_plan *plan, const smalti__input *in
                                : smalti__source_open(&source, input->path, &source_options, error));
     smalti_result result = smalti__reader_open(&reader, &source, &options, plan->job->settings.orient, &stats, error);
     if (result == SMALTI_OK)
-        result = smalti__route_make(plan, &reader, output ? smalti__plan_encoder(plan, output) : NULL, strip_rows,
-                                    &route, error);
+        result = smalti__route_make(plan, &reader, output ? smalti__plan_encoder(plan, output) : NULL,
+                                    run->options.strip_rows, run->spare_lanes, &route, error);
     if (result == SMALTI_OK)
         *json = route_json(plan, &reader, &route);
     smalti__reader_close(&reader);
@@ -90,7 +91,7 @@ static smalti_result plan_json(const smalti_plan *plan, const smalti__run *run, 
             json_decref(tasks);
             return result;
         }
-        if (input_json(plan, &plan->job->inputs[i], output, run->options.strip_rows, &task, &why) < 0)
+        if (input_json(plan, &plan->job->inputs[i], output, run, &task, &why) < 0)
             task = json_pack("{s:s}", "error", why.message);
         json_object_set_new(task, "input", json_string(plan->job->inputs[i].path));
         if (output)
@@ -145,7 +146,7 @@ static void print_task(FILE *out, const json_t *task)
     if (encoded) {
         fprintf(out, "  encode  %s, ", json_string_value(json_object_get(encoded, "format")));
         print_shape(out, json_object_get(encoded, "shape"));
-        fputc('\n', out);
+        fputs(json_is_true(json_object_get(task, "encoder_thread")) ? ", on a thread of its own\n" : "\n", out);
     }
     fprintf(out, "  memory  %lld KiB\n", (long long)json_integer_value(json_object_get(memory, "total")) / 1024);
 }
@@ -158,10 +159,10 @@ static char *print_plan(const json_t *json)
     const json_t *task;
     if (!out)
         return NULL;
-    fprintf(out, "%zu tasks at threads, %lld lanes, %lld MiB of memory\n",
-            json_array_size(json_object_get(json, "tasks")),
-            (long long)json_integer_value(json_object_get(json, "lanes")),
-            (long long)json_integer_value(json_object_get(json, "memory")) >> 20);
+    size_t tasks = json_array_size(json_object_get(json, "tasks"));
+    long long lanes = json_integer_value(json_object_get(json, "lanes"));
+    fprintf(out, "%zu task%s at threads, %lld lane%s, %lld MiB of memory\n", tasks, tasks == 1 ? "" : "s", lanes,
+            lanes == 1 ? "" : "s", (long long)json_integer_value(json_object_get(json, "memory")) >> 20);
     json_array_foreach(json_object_get(json, "tasks"), index, task) print_task(out, task);
     return fclose(out) ? NULL : text;
 }

@@ -141,14 +141,15 @@ smalti__chain_setup smalti__route_chain(const smalti_plan *plan, const smalti__r
         .in = route->in,
         .out = route->out,
         .strip_rows = route->strip_rows,
+        .rows_stay = route->relay,
     };
     memcpy(setup.background, plan->background, sizeof setup.background);
     return setup;
 }
 
 smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *reader,
-                                 const smalti__encoder_format *format, uint32_t strip_rows, smalti__route *route,
-                                 smalti_error *error)
+                                 const smalti__encoder_format *format, uint32_t strip_rows, bool spare_lane,
+                                 smalti__route *route, smalti_error *error)
 {
     *route =
         (smalti__route){.format = format, .stored = reader->stored, .in = reader->upright, .strip_rows = strip_rows};
@@ -159,6 +160,8 @@ smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *
                             route->out.height, format->name);
     smalti__chain_setup setup = smalti__route_chain(plan, route);
     route->strip_rows = setup.strip_rows = smalti__chain_strip_rows(&setup);
+    route->relay = setup.rows_stay =
+        spare_lane && format && route->in.height > route->strip_rows && smalti__chain_can_stay(&setup);
     SMALTI__TRY(smalti__chain_bytes(&setup, &route->chain_bytes, error));
     route->decode_bytes = reader->decoder->work_bytes;
     route->frame_bytes = reader->frame_bytes;

@@ -34,13 +34,15 @@ typedef struct smalti__route {
     smalti__shape last;                   /* behind the last step */
     smalti__shape out;                    /* as encoded */
     uint32_t strip_rows;
+    bool relay; /* the encoder runs on a thread of its own */
     size_t decode_bytes, frame_bytes, chain_bytes, encode_bytes;
     size_t total_bytes;
 } smalti__route;
 
+/* spare_lane: there is a processor for the encoder alone. */
 smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *reader,
-                                 const smalti__encoder_format *format, uint32_t strip_rows, smalti__route *route,
-                                 smalti_error *error);
+                                 const smalti__encoder_format *format, uint32_t strip_rows, bool spare_lane,
+                                 smalti__route *route, smalti_error *error);
 /* What the encoder is told; metadata is borrowed by it. */
 smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const smalti__metadata *metadata,
                                                  smalti__pool *pool);

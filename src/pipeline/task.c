@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task: source → decode → strips → kernels → encode → sink. */
+#include "pipeline/relay.h"
 #include "pipeline/task.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
     lanes = lanes < all->jobs ? lanes : all->jobs;
     lanes = lanes < task_count ? lanes : task_count;
     run->lanes = lanes ? (uint32_t)lanes : 1;
+    run->spare_lanes = all->jobs > task_count;
     size_t tied = run->lanes * run->lane_bytes;
     run->budget = smalti__budget_new(all->memory_bytes > tied ? all->memory_bytes - tied : 0);
     if (!run->budget)
@@ -119,6 +121,7 @@ struct task {
     smalti__metadata metadata;
     smalti__sink sink;
     smalti__encoder *encoder;
+    smalti__relay *relay; /* NULL: the lane encodes */
     smalti__chain *chain;
     size_t admitted; /* bytes taken from the budget */
     uint64_t progress_ns;
@@ -155,8 +158,8 @@ static void on_warning(void *user, const char *message)
     struct task *task = user;
     smalti_error warning;
     task->stats->warnings++;
-    smalti__fail(&warning, SMALTI_E_FORMAT, "%s: %s", task->name, message);
-    warning.code = SMALTI_OK;
+    smalti__fail(&warning, SMALTI_OK, "%.*s", SMALTI__MESSAGE_PART, message);
+    smalti__error_prefix(&warning, task->name);
     send(task, SMALTI_EVENT_WARNING, &warning);
 }
 
@@ -166,7 +169,7 @@ static smalti_result admit(struct task *task, size_t bytes, smalti_error *error)
     size_t tied = run->lanes * run->lane_bytes;
     if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
         return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
-                            "%s: needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory", task->name,
+                            "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
                             (bytes + tied + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
     SMALTI__TRY(smalti__budget_acquire(run->budget, bytes, cancel_flag(run), error));
     task->admitted += bytes;
@@ -199,8 +202,9 @@ static smalti_result open_source(struct task *task, const smalti__input *input, 
 /* Errors of the stages behind the decoder do not know the input's name. */
 static smalti_result named(const struct task *task, smalti_result result, smalti_error *error)
 {
-    size_t length = strlen(task->name);
-    if (result < 0 && error && strncmp(error->message, task->name, length))
+    char shown[SMALTI__NAME_TEXT];
+    smalti__name_text(task->name, shown);
+    if (result < 0 && error && strncmp(error->message, shown, strlen(shown)))
         smalti__error_prefix(error, task->name);
     return result;
 }
@@ -208,6 +212,8 @@ static smalti_result named(const struct task *task, smalti_result result, smalti
 static smalti_result emit_rows(void *user, const void *rows, size_t pitch, uint32_t count, smalti_error *error)
 {
     struct task *task = user;
+    if (task->relay)
+        return smalti__relay_write(task->relay, rows, pitch, count, error);
     return task->encoder->format->write(task->encoder, rows, pitch, count, error);
 }
 
@@ -242,8 +248,20 @@ static smalti_result open_flow(struct task *task, smalti_error *error)
     SMALTI__TRY(smalti__chain_open(&setup, &task->chain, error));
     uint64_t start = smalti__now_ns();
     smalti_result result = task->route.format ? open_encoder(task, error) : SMALTI_OK;
+    if (result == SMALTI_OK && task->route.relay)
+        task->relay = smalti__relay_open(task->encoder);
     task->stats->encode_ns += smalti__now_ns() - start;
     return result;
+}
+
+/* Ends the encoder's own thread. The lane's time in emit was waiting then, not encoding. */
+static void close_relay(struct task *task)
+{
+    if (!task->relay)
+        return;
+    task->stats->encode_ns = 0;
+    smalti__relay_close(task->relay, &task->stats->encode_ns, &task->stats->cpu_ns);
+    task->relay = NULL;
 }
 
 static void progress(struct task *task)
@@ -274,6 +292,9 @@ static smalti_result pump(struct task *task, smalti_error *error)
         progress(task);
     }
     SMALTI__TRY(smalti__reader_finish(&task->reader, error));
+    if (task->relay)
+        SMALTI__TRY(smalti__relay_drain(task->relay, error));
+    close_relay(task);
     uint64_t start = smalti__now_ns();
     smalti_result result = task->encoder ? task->encoder->format->finish(task->encoder, error) : SMALTI_OK;
     task->stats->encode_ns += smalti__now_ns() - start;
@@ -343,7 +364,8 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
                                     task->stats, error));
     if (!format && task->sink.state)
         format = smalti__encoder_find(task->reader.decoder->info.format);
-    SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, &task->route, error));
+    SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, run->spare_lanes,
+                                   &task->route, error));
     task->stats->pixels = (uint64_t)task->route.in.width * task->route.in.height;
     task->stats->peak_bytes = task->route.total_bytes + task->source.memory_bytes;
     if (task->admitted) { /* a pipe has the whole budget already: what it did not read is for the rest */
@@ -361,6 +383,7 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
 
 static void release(struct task *task)
 {
+    close_relay(task);
     if (task->encoder)
         task->encoder->format->close(task->encoder);
     smalti__chain_close(task->chain);
@@ -406,13 +429,14 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
         if (file)
             SMALTI__TRY(check_same_file(task, input, error));
         format = smalti__plan_encoder(plan, task->output);
-        SMALTI__TRY(smalti__sink_open_file(&task->sink, task->output, true, error));
     }
     uint64_t start = smalti__now_ns();
     smalti_result result = open_source(task, input, error);
     task->stats->read_ns = smalti__now_ns() - start;
-    SMALTI__TRY(result);
+    SMALTI__TRY(named(task, result, error));
     task->stats->bytes_in = task->source.size;
+    if (task->output) /* after the source: an input that is not there makes no folder */
+        SMALTI__TRY(smalti__sink_open_file(&task->sink, task->output, true, error));
     SMALTI__TRY(named(task, flow(task, format, error), error));
     start = smalti__now_ns();
     result = task->output ? smalti__sink_commit(&task->sink, error) : SMALTI_OK;
@@ -425,14 +449,16 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
 
 smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *stats, smalti_error *error)
 {
-    struct task task = {.lane = lane, .index = index, .name = lane->run->plan->job->inputs[index].path, .stats = stats};
+    const char *path = lane->run->plan->job->inputs[index].path;
+    struct task task = {
+        .lane = lane, .index = index, .name = strcmp(path, "-") ? path : "standard input", .stats = stats};
     uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns(), allocations = lane->pool.allocations;
     bool skip = false;
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
     smalti_result result = run_file(&task, &skip, error);
     release(&task);
     stats->wall_ns = smalti__now_ns() - wall;
-    stats->cpu_ns = smalti__thread_cpu_ns() - cpu;
+    stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
     stats->allocations = lane->pool.allocations - allocations;
     stats->done = result == SMALTI_OK && !skip;
     stats->skipped = skip;
@@ -464,7 +490,7 @@ smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size
     }
     release(&task);
     stats->wall_ns = smalti__now_ns() - wall;
-    stats->cpu_ns = smalti__thread_cpu_ns() - cpu;
+    stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
     stats->allocations = lane->pool.allocations;
     stats->done = result == SMALTI_OK;
     stats->failed = result < 0;

@@ -17,6 +17,7 @@ typedef struct smalti__run {
     const smalti_plan *plan;
     smalti_run_options options; /* complete: smalti__run_open fills in what was left out */
     uint32_t lanes;
+    bool spare_lanes; /* more were asked for than there are tasks */
     size_t lane_bytes; /* memory set aside for each lane: its small inputs and the buffers it keeps */
     smalti__budget *budget;
     pthread_mutex_t event_lock; /* one event at a time */

@@ -15,6 +15,8 @@ struct stage {
     size_t window_pitch, output_pitch;
     size_t left;         /* bytes in a row of the window before its first core pixel */
     uint32_t rows_max;   /* rows the window takes before the edge below is made */
+    uint32_t outputs;    /* strips of output, used in turn */
+    uint32_t next_output;
     smalti__region window, output, scratch;
     int64_t top;         /* image row of the window's first row; −halo at the start */
     uint32_t filled;     /* rows in the window */
@@ -32,6 +34,7 @@ struct smalti__chain {
     size_t strip_in_pitch;
     uint8_t *strip_out;   /* where rows are converted to before they are emitted */
     size_t strip_out_pitch;
+    size_t turn_in, turn; /* which of two strips is next, when rows are to stay */
     smalti__shape last;   /* behind the last kernel */
     struct stage stages[];
 };
@@ -119,19 +122,22 @@ static smalti_result stage_sizes(struct stage *stage, uint32_t rows, size_t *win
     stage->rows_max = rows + 2 * stage->halo;
     total_rows = (size_t)stage->rows_max + stage->halo; /* room for the edge below */
     fits = fits && smalti__mul(stage->window_pitch, total_rows, window_bytes) &&
-           smalti__mul(stage->output_pitch, stage->keeps_rows ? 0 : rows, output_bytes) &&
+           smalti__mul(stage->output_pitch, (size_t)stage->outputs * rows, output_bytes) &&
            stage->window_pitch <= UINT32_MAX && stage->output_pitch <= UINT32_MAX;
     if (!fits)
         return smalti__fail(error, SMALTI_E_LIMIT, "a strip of the image is too large for a kernel");
     return SMALTI_OK;
 }
 
-static void stage_init(struct stage *stage, const smalti__step *step, const smalti__shape *seen)
+static void stage_init(struct stage *stage, const smalti__chain_setup *setup, size_t index, const smalti__shape *seen)
 {
+    const smalti__step *step = &setup->steps[index];
     const smalti_kernel_info *info = smalti_kernel_describe(step->kernel);
+    bool stays = setup->rows_stay && index + 1 == setup->step_count;
     stage->step = step;
     stage->measure = info->kind == SMALTI_KERNEL_MEASURE;
-    stage->keeps_rows = stage->measure || info->in_place;
+    stage->keeps_rows = stage->measure || (info->in_place && !stays);
+    stage->outputs = stage->keeps_rows ? 0 : 1 + stays;
     stage->in = stage->out = *seen;
     if (!stage->measure)
         stage->out.channels = info->output_channels[seen->channels];
@@ -165,7 +171,7 @@ smalti_result smalti__chain_bytes(const smalti__chain_setup *setup, size_t *byte
     for (size_t i = 0; i < setup->step_count; i++) {
         struct stage stage = {0};
         size_t window = 0, output = 0;
-        stage_init(&stage, &setup->steps[i], &shapes[i]);
+        stage_init(&stage, setup, i, &shapes[i]);
         SMALTI__TRY(stage_sizes(&stage, rows, &window, &output, error));
         if (!smalti__add(total, window, &total) || !smalti__add(total, output, &total) ||
             !smalti__add(total, INSTANCE_BYTES, &total))
@@ -173,11 +179,17 @@ smalti_result smalti__chain_bytes(const smalti__chain_setup *setup, size_t *byte
     }
     /* strips in and out of the chain: at most one of each shape */
     if (!smalti__mul(row_pitch(setup->in.width * (smalti__pixel_bytes(&setup->in) + smalti__pixel_bytes(&setup->out))),
-                     (size_t)rows + 1, &row) ||
+                     ((size_t)rows + 1) * (1 + setup->rows_stay), &row) ||
         !smalti__add(total, row, &total))
         return smalti__fail(error, SMALTI_E_LIMIT, "the image is too large");
     *bytes = total;
     return SMALTI_OK;
+}
+
+bool smalti__chain_can_stay(const smalti__chain_setup *setup)
+{
+    const smalti__step *last = setup->step_count ? &setup->steps[setup->step_count - 1] : NULL;
+    return !last || smalti_kernel_describe(last->kernel)->kind != SMALTI_KERNEL_MEASURE;
 }
 
 /* ---- opening ---- */
@@ -223,7 +235,7 @@ static smalti_result strip_buffer(smalti__chain *chain, const smalti__shape *sha
 {
     size_t bytes;
     *pitch = row_pitch(shape->width * smalti__pixel_bytes(shape));
-    if (!smalti__mul(*pitch, chain->strip_rows, &bytes))
+    if (!smalti__mul(*pitch, (size_t)chain->strip_rows * (1 + chain->setup.rows_stay), &bytes))
         return smalti__fail(error, SMALTI_E_LIMIT, "the image is too large");
     *buffer = smalti__pool_get(chain->setup.pool, bytes);
     return *buffer ? SMALTI_OK : smalti__fail_nomem(error, bytes);
@@ -237,7 +249,7 @@ static smalti_result open_stages(smalti__chain *chain, smalti_error *error)
         return smalti__fail(error, SMALTI_E_LIMIT, "more than %d steps", SMALTI__STEPS_MAX);
     SMALTI__TRY(smalti__chain_route(setup->steps, setup->step_count, &setup->in, shapes, &chain->last, error));
     for (size_t i = 0; i < setup->step_count; i++)
-        stage_init(&chain->stages[i], &setup->steps[i], &shapes[i]);
+        stage_init(&chain->stages[i], setup, i, &shapes[i]);
     for (size_t i = 0; i < setup->step_count; i++)
         SMALTI__TRY(stage_open(&chain->stages[i], chain->strip_rows, error));
     chain->direct = setup->step_count && smalti__shape_same(&setup->in, &chain->stages[0].in);
@@ -358,7 +370,8 @@ static smalti_result stage_run(smalti__chain *chain, size_t index, smalti_error 
         tile.height = rows;
         tile.y = stage->done;
         tile.src = stage->window.guest + offset;
-        tile.dst = stage->measure ? 0 : stage->keeps_rows ? tile.src : stage->output.guest;
+        size_t out = stage->keeps_rows ? 0 : stage->next_output * chain->strip_rows * stage->output_pitch;
+        tile.dst = stage->measure ? 0 : stage->keeps_rows ? tile.src : stage->output.guest + out;
         tile.scratch = stage->scratch.guest;
         tile.scratch_bytes = (uint32_t)stage->scratch.bytes;
         if (stage->measure)
@@ -370,7 +383,8 @@ static smalti_result stage_run(smalti__chain *chain, size_t index, smalti_error 
         if (stage->keeps_rows)
             SMALTI__TRY(give(chain, index + 1, stage->window.host + offset, stage->window_pitch, rows, error));
         else
-            SMALTI__TRY(give(chain, index + 1, stage->output.host, stage->output_pitch, rows, error));
+            SMALTI__TRY(give(chain, index + 1, stage->output.host + out, stage->output_pitch, rows, error));
+        stage->next_output = stage->next_output + 1 < stage->outputs ? stage->next_output + 1 : 0;
     }
     if (stage->done < stage->in.height)
         window_shift(stage, chain->setup.stats);
@@ -394,8 +408,10 @@ static void convert(smalti__chain *chain, const smalti__shape *from, const void 
 static smalti_result emit(smalti__chain *chain, const uint8_t *rows, size_t pitch, uint32_t count, smalti_error *error)
 {
     if (chain->strip_out) {
-        convert(chain, &chain->last, rows, pitch, &chain->setup.out, chain->strip_out, chain->strip_out_pitch, count);
-        rows = chain->strip_out;
+        uint8_t *out = chain->strip_out + chain->turn * chain->strip_rows * chain->strip_out_pitch;
+        convert(chain, &chain->last, rows, pitch, &chain->setup.out, out, chain->strip_out_pitch, count);
+        chain->turn ^= chain->setup.rows_stay;
+        rows = out;
         pitch = chain->strip_out_pitch;
     }
     if (!chain->setup.emit)
@@ -437,7 +453,7 @@ void smalti__chain_space(smalti__chain *chain, void **dst, size_t *pitch, uint32
         *pitch = first->window_pitch;
         room = first->rows_max - first->filled;
     } else {
-        *dst = chain->strip_in;
+        *dst = chain->strip_in + chain->turn_in * chain->strip_rows * chain->strip_in_pitch;
         *pitch = chain->strip_in_pitch;
     }
     *rows = left < room ? left : room;
@@ -465,7 +481,9 @@ static smalti_result push(smalti__chain *chain, const void *rows, size_t pitch, 
 
 smalti_result smalti__chain_commit(smalti__chain *chain, uint32_t rows, smalti_error *error)
 {
-    return push(chain, chain->strip_in, chain->strip_in_pitch, rows, chain->direct, error);
+    const uint8_t *in = chain->strip_in + chain->turn_in * chain->strip_rows * chain->strip_in_pitch;
+    chain->turn_in ^= chain->setup.rows_stay;
+    return push(chain, in, chain->strip_in_pitch, rows, chain->direct, error);
 }
 
 smalti_result smalti__chain_push(smalti__chain *chain, const void *rows, size_t pitch, uint32_t count,

@@ -35,6 +35,7 @@ typedef struct smalti__chain_setup {
     smalti__shape out;     /* rows emitted: the last kernel's, or what they are to be converted to */
     uint32_t strip_rows;   /* 0: the chain's choice */
     uint8_t background[3]; /* for flattening alpha */
+    bool rows_stay;        /* rows emitted stay as they are until emit is called again, and returns */
     smalti__pool *pool;
     smalti__emit_fn emit;
     void *user;
@@ -51,6 +52,9 @@ smalti_result smalti__chain_route(const smalti__step *steps, size_t step_count, 
 /* Rows of a strip, and an upper bound of the memory that the chain will take without the kernels' own scratch. */
 uint32_t smalti__chain_strip_rows(const smalti__chain_setup *setup);
 smalti_result smalti__chain_bytes(const smalti__chain_setup *setup, size_t *bytes, smalti_error *error);
+
+/* Whether the chain can have rows_stay: not when the rows of a measure at its end lie in a window. */
+bool smalti__chain_can_stay(const smalti__chain_setup *setup);
 
 /* Makes instances and buffers. *chain is owned. */
 smalti_result smalti__chain_open(const smalti__chain_setup *setup, smalti__chain **chain, smalti_error *error);

@@ -80,7 +80,9 @@ test_bad_input() {
     [ -e o/c.png ]
     run 3 "$smalti" run a.png b.png c.png -k invert -o o -q
     equal "$(wc -l <err)" 1
-    run 7 "$smalti" run a.png missing.png -k invert -o o2
+    run 7 "$smalti" run missing.png a.png -k invert -o o2 --json
+    [ -e o2/a.png ]
+    json out 'd["failed"] == [0] and d["results"][0]["error"]["class"] == "io"'
 }
 
 # inputs that would make one output, and outputs over inputs, are refused before anything runs

@@ -12,6 +12,16 @@ DESCRIBE("{\\\"name\\\":\\\"hostile\\\",\\\"version\\\":\\\"1.0\\\",\\\"summary\
 
 static volatile int sink;
 
+/* What to do in this call. With ONLY_WIDTH only the second and later strips of images of that width suffer. */
+static int mode_of(const smalti_tile *tile, int first_row)
+{
+#ifdef ONLY_WIDTH
+    if (tile->image_width != ONLY_WIDTH || tile->y < first_row)
+        return 0;
+#endif
+    return (int)tile->params[0];
+}
+
 static int deep(int n)
 {
     return sink ? n : deep(n + 1) + sink;
@@ -29,7 +39,7 @@ static int takes_double(double x)
 
 EXPORT(smalti_scratch) uint32_t smalti_scratch(const smalti_tile *tile)
 {
-    return tile->params[0] == 10 ? 0xfffffff0 : tile->width;
+    return mode_of(tile, 0) == 10 ? 0xfffffff0 : tile->width;
 }
 
 EXPORT(smalti_tile) int smalti_tile_(const smalti_tile *tile)
@@ -37,7 +47,7 @@ EXPORT(smalti_tile) int smalti_tile_(const smalti_tile *tile)
     static int calls;
     const uint8_t *src = tile->src;
     uint8_t *dst = tile->dst;
-    switch ((int)tile->params[0]) {
+    switch (mode_of(tile, 1)) {
     case 1:
         for (;;)
             sink = sink + 1;

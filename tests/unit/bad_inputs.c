@@ -409,7 +409,7 @@ static void cut_at_first_progress(void *user, const smalti_event *event)
 static uint8_t *large_noise(const char *format, size_t *size)
 {
     smalti_error error;
-    smalti_image image = {.width = 720, .height = 720, .channels = 3, .sample = SMALTI_SAMPLE_U8};
+    smalti_image image = {.width = 640, .height = 640, .channels = 3, .sample = SMALTI_SAMPLE_U8};
     smalti_encode_options options = {.size = sizeof options, .quality = 100, .subsampling = 444, .png_effort = 1};
     void *data;
     uint32_t random = 3;
@@ -417,7 +417,7 @@ static uint8_t *large_noise(const char *format, size_t *size)
     CHECK_OK(smalti_image_alloc(&image, &error), error);
     for (uint32_t y = 0; y < image.height; y++)
         for (uint32_t x = 0; x < image.width * 3; x++)
-            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)next_random(&random);
+            ((uint8_t *)image.data)[y * image.pitch + x] = (uint8_t)(next_random(&random) >> 12);
     int result = smalti_image_write_memory(&image, &options, &data, size, &error);
     smalti_image_free(&image);
     CHECK_OK(result, error);
@@ -446,6 +446,7 @@ static void cut_while_running(const char *name, const char *format, int rounds)
         struct cutter cutter = {.path = path, .to = (off_t)(size * (size_t)(i % 97) / 97)};
         const smalti_run_options options = {
             .size = sizeof options, .jobs = 1, .event = cut_at_first_progress, .user = &cutter};
+        unlink(path); /* ext4 writes a file that is truncated and filled again to the disk at once */
         written = file_write(path, data, size);
         int ran = smalti_plan_run(plan, &options, NULL, &error);
         if (ran == SMALTI_E_IO_CHANGED && cutter.cuts == 1 && file_count(folder) <= 0 &&
@@ -458,7 +459,8 @@ static void cut_while_running(const char *name, const char *format, int rounds)
     free(data);
     CHECK_OK(result, error);
     CHECK(written);
-    CHECK(size > 1 << 20);
+    if (size <= 1 << 20)
+        TEST_FAIL("%s: %zu bytes are read, not mapped", name, size);
     if (good != rounds)
         TEST_FAIL("%d of %d rounds; one gave %d: %s", good, rounds, wrong, error.message);
 }

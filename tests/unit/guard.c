@@ -230,6 +230,7 @@ static void *truncate_rounds(void *context)
     for (int round = 0; round < job->rounds; round++) {
         smalti__source source;
         smalti_error error;
+        unlink(job->path);
         if (!file_write(job->path, content, BYTES) ||
             smalti__source_open(&source, job->path, &(smalti__source_options){.map_threshold = 1}, &error))
             return NULL;

@@ -222,34 +222,6 @@ TEST("options out of range are refused")
         CHECK_INT(load("", 0, wrong[i], &error), SMALTI_E_INVALID_RANGE);
 }
 
-/* A function that adds locals in long chains across loops: the register allocator has much to think about. */
-static wasm slow_module(size_t code_bytes)
-{
-    enum { LOCALS = 2000, DEPTH = 50 };
-    wasm code = {0};
-    uint32_t random = 1;
-    for (int i = 0; i < DEPTH; i++)
-        wasm_bytes(&code, "\x03\x40", 2); /* loop */
-    while (code.size < code_bytes) {
-        for (int i = 0; i < 4; i++) {
-            random = random * 1664525 + 1013904223;
-            wasm_byte(&code, 0x20); /* local.get */
-            wasm_leb(&code, (random >> 8) % LOCALS);
-        }
-        wasm_bytes(&code, "\x6a\x73\x6c", 3); /* add, xor, mul */
-        wasm_byte(&code, 0x22);               /* local.tee */
-        wasm_leb(&code, (random >> 16) % LOCALS);
-        wasm_byte(&code, 0x0d); /* br_if */
-        wasm_leb(&code, random >> 27);
-    }
-    for (int i = 0; i < DEPTH; i++)
-        wasm_byte(&code, 0x0b);
-    wasm_bytes(&code, "\x41\0", 2);
-    wasm module = wasm_make((recipe){.code = code.data, .code_size = code.size, .locals = LOCALS});
-    free(code.data);
-    return module;
-}
-
 static double seconds(void)
 {
     struct timespec t;
@@ -260,7 +232,7 @@ static double seconds(void)
 TEST("a module that takes minutes to compile is given up at the deadline")
 {
     smalti_error error;
-    wasm module = slow_module(3 << 20);
+    wasm module = wasm_make_slow(3 << 20);
     double before = seconds();
     smalti_result result = load(module.data, module.size, (smalti_kernel_options){.compile_ms = 300}, &error);
     double took = seconds() - before;
@@ -279,7 +251,7 @@ TEST("where no child can be made a thread is given up at the deadline")
     void *artifact;
     size_t artifact_size;
     CHECK_OK(smalti__engine_get(512 << 10, &engine, &error), error);
-    wasm module = slow_module(20000);
+    wasm module = wasm_make_slow(20000);
     const smalti__compile_request request = {
         .engine = engine, .data = module.data, .size = module.size, .trusted = true, .deadline_ms = 5, .name = "slow"};
     smalti_result result = smalti__compile(&request, &code, &artifact, &artifact_size, &error);

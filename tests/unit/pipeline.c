@@ -182,6 +182,41 @@ TEST("a job gives the same bytes for every strip height, number of lanes and sta
     remove_folder();
 }
 
+TEST("an encoder on a thread of its own gives the same bytes, and its errors are the task's")
+{
+    static const char *const chains[][4] = {{NULL},
+                                            {"invert"},
+                                            {"grayscale"},
+                                            {"sharpen", "invert"},
+                                            {"invert", "histogram"},
+                                            {"sobel", "gamma", "median"}};
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+        for (int wide = 0; wide < 2; wide++) {
+            smalti_image image = picture(90, 333, wide ? 4 : 3, wide ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8, 8);
+            smalti_plan *plan = plan_of(chains[i], "output.format", wide ? "jpeg" : "png");
+            size_t size = 0, sizes[2] = {0};
+            void *data = encoded(&image, "png", &size), *out[2];
+            for (uint32_t jobs = 1; jobs <= 2; jobs++) {
+                smalti_run_options options = {.size = sizeof options, .jobs = jobs, .strip_rows = 16};
+                CHECK_OK(smalti_plan_run_memory(plan, &options, data, size, "in", &out[jobs - 1], &sizes[jobs - 1],
+                                                NULL, &error),
+                         error);
+            }
+            CHECK_INT(sizes[0], sizes[1]);
+            CHECK(!memcmp(out[0], out[1], sizes[0]));
+            free(out[0]), free(out[1]), free(data);
+            smalti_plan_free(plan);
+            smalti_image_free(&image);
+        }
+    make_folder();
+    put_pictures(1);
+    smalti_plan *plan = folder_plan(KERNELS("sharpen"), "/dev/full/x", NULL, NULL);
+    smalti_run_options options = {.size = sizeof options, .jobs = 2};
+    CHECK_INT(smalti_plan_run(plan, &options, NULL, &error), SMALTI_E_IO);
+    smalti_plan_free(plan);
+    remove_folder();
+}
+
 TEST("pixels through a plan in memory equal the same kernels one after the other")
 {
     smalti_image in = picture(61, 83, 3, SMALTI_SAMPLE_U8, 5), once = {0}, twice = {0}, chain = {0};

@@ -49,10 +49,13 @@ static inline void put_chunk(bytes *out, const char *type, const void *data, siz
     put_u32(out, libdeflate_crc32(0, out->data + from, out->size - from));
 }
 
+/* A counter through a mixing function (MurmurHash3's): all bits are noise, at every distance. */
 static inline uint32_t next_random(uint32_t *state)
 {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 8;
+    uint32_t mixed = *state += 0x9E3779B9u;
+    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6Bu;
+    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35u;
+    return mixed ^ mixed >> 16;
 }
 
 typedef struct png_spec {

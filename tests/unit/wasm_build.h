@@ -163,4 +163,32 @@ static inline wasm wasm_make(recipe r)
     return w;
 }
 
+/* A function that adds locals in long chains across loops: the register allocator has much to think about. */
+static inline wasm wasm_make_slow(size_t code_bytes)
+{
+    enum { LOCALS = 2000, DEPTH = 50 };
+    wasm code = {0};
+    uint32_t random = 1;
+    for (int i = 0; i < DEPTH; i++)
+        wasm_bytes(&code, "\x03\x40", 2); /* loop */
+    while (code.size < code_bytes) {
+        for (int i = 0; i < 4; i++) {
+            random = random * 1664525 + 1013904223;
+            wasm_byte(&code, 0x20); /* local.get */
+            wasm_leb(&code, (random >> 8) % LOCALS);
+        }
+        wasm_bytes(&code, "\x6a\x73\x6c", 3); /* add, xor, mul */
+        wasm_byte(&code, 0x22);               /* local.tee */
+        wasm_leb(&code, (random >> 16) % LOCALS);
+        wasm_byte(&code, 0x0d); /* br_if */
+        wasm_leb(&code, random >> 27);
+    }
+    for (int i = 0; i < DEPTH; i++)
+        wasm_byte(&code, 0x0b);
+    wasm_bytes(&code, "\x41\0", 2);
+    wasm module = wasm_make((recipe){.code = code.data, .code_size = code.size, .locals = LOCALS});
+    free(code.data);
+    return module;
+}
+
 #endif
