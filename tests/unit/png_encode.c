@@ -190,7 +190,7 @@ TEST("the bytes are the same for every group of rows, instruction set and whatev
         }
 }
 
-TEST("rows wider than all buffers are written, in chunks of at most 64 KiB while streaming")
+TEST("rows wider than all buffers are written, in chunks of at most 128 KiB while streaming")
 {
     picture p = make_picture(70000, 3, 4, SMALTI_SAMPLE_U16);
     check_round_trip(&p, 4, 1, NULL);
@@ -198,10 +198,10 @@ TEST("rows wider than all buffers are written, in chunks of at most 64 KiB while
     bytes file = encode(&p, &(smalti__encode_params){0}, 1, NULL);
     int idats = 0;
     for (size_t at = 8; at < file.size; at += 12 + smalti__be32(file.data + at)) {
-        CHECK(smalti__be32(file.data + at) <= 65536);
+        CHECK(smalti__be32(file.data + at) <= 128 * 1024);
         idats += !memcmp(file.data + at + 4, "IDAT", 4);
     }
-    CHECK(idats > 5);
+    CHECK(idats > 3);
     free(file.data);
     free(p.data);
 }
