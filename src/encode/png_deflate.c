@@ -18,9 +18,9 @@ enum {
     OUT_BYTES = FILE_HEAD + CHUNK_HEAD + IDAT_BYTES + CHUNK_CRC + FILE_END,
     INPUT_MOST = 1 << 24, /* ISA-L counts in 32 bits, some of them signed */
     /* ISA-L is worth it from that much saved, in thousandths of what literals take … */
-    REPEATS_LEAST = 100,
+    REPEATS_LEAST = 70,
     /* … unless runs alone make the batch so many times smaller: ISA-L takes matches far away for most of them. */
-    RUNS_ENOUGH = 24,
+    RUNS_ENOUGH = 40,
 };
 _Static_assert(IDAT_BYTES > SMALTI__HUFFMAN_BLOCK + 64 && CHUNK_CRC + FILE_END >= SMALTI__HUFFMAN_SLACK, "");
 /* One IDAT chunk is at most 2^31 - 1 bytes; the whole stream is cut into such pieces if it has to be. */
