@@ -20,14 +20,10 @@
 enum { FILTERED_BYTES = 128 * 1024 };
 
 static const smalti__png_effort efforts[9] = {
-    {.filter = SMALTI__PNG_UP},
-    {.isal_level = 1, .filter = SMALTI__PNG_PAETH},
-    {.isal_level = 3, .filter = SMALTI__PNG_PAETH},
-    {.isal_level = 3, .stride = 4},
-    {.isal_level = 3, .stride = 1},
-    {.whole_level = 6, .stride = 1},
-    {.whole_level = 7, .stride = 1},
-    {.whole_level = 10, .stride = 1},
+    {.filter = SMALTI__PNG_PAETH},    {.isal_level = 1, .filter = SMALTI__PNG_PAETH},
+    {.isal_level = 1, .stride = 8},   {.isal_level = 3, .stride = 4},
+    {.isal_level = 3, .stride = 1},   {.whole_level = 6, .stride = 1},
+    {.whole_level = 7, .stride = 1},  {.whole_level = 10, .stride = 1},
     {.whole_level = 12, .stride = 1},
 };
 

@@ -18,9 +18,9 @@ enum {
     OUT_BYTES = FILE_HEAD + CHUNK_HEAD + IDAT_BYTES + CHUNK_CRC + FILE_END,
     INPUT_MOST = 1 << 24, /* ISA-L counts in 32 bits, some of them signed */
     /* ISA-L is worth it from that much saved, in thousandths of what literals take … */
-    REPEATS_LEAST = 100,
+    REPEATS_LEAST = 70,
     /* … unless runs alone make the batch so many times smaller: ISA-L takes matches far away for most of them. */
-    RUNS_ENOUGH = 24,
+    RUNS_ENOUGH = 40,
 };
 _Static_assert(IDAT_BYTES > SMALTI__HUFFMAN_BLOCK + 64 && CHUNK_CRC + FILE_END >= SMALTI__HUFFMAN_SLACK, "");
 /* One IDAT chunk is at most 2^31 - 1 bytes; the whole stream is cut into such pieces if it has to be. */
@@ -86,8 +86,6 @@ smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *e
     if (!png->out)
         return smalti__fail_nomem(error, OUT_BYTES);
     SMALTI__TRY(smalti__png_write_head(png, error));
-    if (png->effort->whole_level)
-        return SMALTI_OK;
     png->block = smalti__pool_get(pool, sizeof *png->block);
     if (!png->block)
         return smalti__fail_nomem(error, sizeof *png->block);
@@ -217,6 +215,17 @@ static smalti_result deflate_batch(smalti__png_encoder *png, bool last, smalti_e
     return flush_idat(png, true, error);
 }
 
+/* What the whole image would take without a search for matches. */
+static size_t runs_bytes(const smalti__png_encoder *png)
+{
+    size_t bytes = 0;
+    for (size_t at = 0, size; at < png->filtered_size; at += size) {
+        size = png->filtered_size - at < SMALTI__HUFFMAN_BLOCK ? png->filtered_size - at : SMALTI__HUFFMAN_BLOCK;
+        bytes += smalti__huffman_plan(png->block, png->filtered + at, size);
+    }
+    return bytes;
+}
+
 /* All at once: the buffer holds the whole filtered image. */
 static smalti_result deflate_whole(smalti__png_encoder *png, smalti_error *error)
 {
@@ -228,6 +237,11 @@ static smalti_result deflate_whole(smalti__png_encoder *png, smalti_error *error
     if (packed && compressor)
         size = libdeflate_zlib_compress(compressor, png->filtered, png->filtered_size, packed, bound);
     libdeflate_free_compressor(compressor);
+    if (size > runs_bytes(png)) {
+        /* as it often is with gray photographs, where far matches cost more than their literals */
+        smalti__pool_put(png->base.params.pool, packed);
+        return deflate_batch(png, true, error);
+    }
     smalti_result result =
         size ? smalti__sink_write(png->base.sink, png->out, png->head_bytes, error) : smalti__fail_nomem(error, bound);
     for (size_t at = 0; at < size && result == SMALTI_OK; at += whole_idat_most) {

@@ -228,9 +228,9 @@ static void find_runs(smalti__huffman *block, const uint8_t *in, size_t size)
     size_t done = 0, at = 1; /* the first byte has none before it */
     while (at + 64 <= size) {
         uint64_t starts = repeats(in + at);
-        starts &= starts >> 1;
+        starts &= starts >> 1; /* now of two, then of four, then of LEAST */
         starts &= starts >> 2;
-        starts &= starts >> 1;
+        starts &= starts >> 4;
         size_t from = at;
         at += STEP;
         while (starts) {

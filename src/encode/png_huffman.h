@@ -12,7 +12,7 @@
 enum {
     SMALTI__HUFFMAN_BLOCK = 65535,   /* most bytes of a block; also what one stored block can hold */
     SMALTI__HUFFMAN_SYMBOLS = 286,   /* literals, the end of the block, lengths */
-    SMALTI__HUFFMAN_SHORTEST_RUN = 5,
+    SMALTI__HUFFMAN_SHORTEST_RUN = 8,
     SMALTI__HUFFMAN_END_BYTES = 6,   /* of what smalti__huffman_put_end writes, at most */
     SMALTI__HUFFMAN_SLACK = 8,       /* overwritten behind what is written */
 };

@@ -4,12 +4,13 @@
 
 enum {
     WORD = 8,
-    TABLE_BITS = 13, /* holds more words than the window of deflate */
+    TABLE_BITS = 12, /* holds more words than the window of deflate */
     WINDOW = 32768,
-    SAMPLE = 256,
-    SAMPLE_EVERY = 2048,
+    SPACING = 16, /* of the words that are looked for */
+    SAMPLE = 128,
+    SAMPLE_EVERY = 4096,
     ALL_MOST = 16384, /* a sample of less says little */
-    SIZE_MOST = WORD << 16, /* words are numbered in 16 bits; what is behind is as what is before */
+    SIZE_MOST = SPACING << 16, /* words are numbered in 16 bits; what is behind is as what is before */
     MATCH_BITS = 24,        /* about what a match costs */
     RARE_BITS = 12,         /* of bytes without a code */
 };
@@ -40,15 +41,15 @@ typedef struct search {
     size_t size;
     uint8_t bits[256]; /* of each literal */
     uint64_t literal_bits, saved_bits;
-    uint16_t words[1 << TABLE_BITS]; /* number of the last word with that hash, at multiples of WORD; 0: none */
+    uint16_t words[1 << TABLE_BITS]; /* number of the last word with that hash, at multiples of SPACING; 0: none */
 } search;
 
 static void add_words(search *s, size_t from, size_t to)
 {
-    for (size_t at = from; at < to; at += WORD) {
+    for (size_t at = from; at < to; at += SPACING) {
         uint64_t word = word_at(s->in + at);
         if (!is_run(word))
-            s->words[slot_of(word)] = (uint16_t)(at / WORD);
+            s->words[slot_of(word)] = (uint16_t)(at / SPACING);
     }
 }
 
@@ -70,7 +71,7 @@ static void look_up(search *s, size_t from, size_t to)
             done = at += WORD;
             continue;
         }
-        size_t other = (size_t)s->words[slot_of(word)] * WORD;
+        size_t other = (size_t)s->words[slot_of(word)] * SPACING;
         if (!other || other >= at || at - other > WINDOW || word_at(s->in + other) != word) {
             s->literal_bits += s->bits[s->in[at++]];
             continue;
@@ -95,7 +96,7 @@ uint32_t smalti__png_repeats(const uint8_t *in, size_t size, const uint8_t *lite
     for (uint32_t i = 0; i < 256; i++)
         s.bits[i] = literal_bits[i] ? literal_bits[i] : RARE_BITS;
     size_t step = s.size < ALL_MOST ? SAMPLE : SAMPLE_EVERY;
-    for (size_t at = WORD; at + step + WORD <= s.size; at += step) {
+    for (size_t at = SPACING; at + step + WORD <= s.size; at += step) {
         size_t sample = at + step - SAMPLE;
         add_words(&s, at, sample);
         look_up(&s, sample, sample + SAMPLE);
