@@ -22,6 +22,8 @@ smalti_result smalti__fail_errno(smalti_error *error, int sys_errno, const char 
 smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes);
 /* Puts "name: " before the message of an error. */
 void smalti__error_prefix(smalti_error *error, const char *name);
+/* The same unless it is there already. */
+void smalti__error_name(smalti_error *error, const char *name);
 
 /* Copies text into out with control bytes as \xNN; cut to fit; returns out. */
 const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size);
