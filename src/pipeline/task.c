@@ -218,7 +218,7 @@ static smalti_result emit_rows(void *user, const void *rows, size_t pitch, uint3
 static smalti_result open_encoder(struct task *task, smalti_error *error)
 {
     const smalti__route *route = &task->route;
-    const smalti__encoder seed = {
+    smalti__encoder seed = {
         .format = route->format,
         .params = smalti__plan_encode_params(task->lane->run->plan, &task->metadata, &task->lane->pool),
         .sink = &task->sink,
@@ -227,6 +227,8 @@ static smalti_result open_encoder(struct task *task, smalti_error *error)
         .channels = route->out.channels,
         .sample = route->out.sample,
     };
+    seed.params.warn = on_warning;
+    seed.params.user = task;
     return route->format->open(&seed, &task->encoder, error);
 }
 

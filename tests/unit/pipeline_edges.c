@@ -171,22 +171,15 @@ TEST("a large file that cannot be mapped is in the budget")
     CHECK(stats.peak_bytes > (3 << 20) + BYTES); /* the lane's own 3 MiB, and the file */
 }
 
-/* What a task of one image with a profile of so many bytes asks for. */
-static uint64_t asked_with_profile(size_t icc_bytes)
+/* A small PNG with this metadata. Owned. */
+static void *png_with(const smalti__metadata *metadata, size_t *size)
 {
     smalti_image image = picture(30, 20, SMALTI_SAMPLE_U8);
-    uint8_t *profile = calloc(1, icc_bytes + 64);
-    const smalti__metadata metadata = {.icc = {profile, icc_bytes}};
     smalti__sink sink;
     smalti__encoder *encoder = NULL;
-    smalti_stats stats = {0};
-    size_t size = 0, out_size = 0;
-    void *out = NULL;
-    memcpy(profile + 16, "GRAY", icc_bytes ? 4 : 0);
-    memcpy(profile + 36, "acsp", icc_bytes ? 4 : 0);
     CHECK_OK(smalti__sink_open_memory(&sink, 0, &error), error);
     const smalti__encoder seed = {.format = &smalti__encoder_png,
-                                  .params = {.png_effort = 1, .metadata = &metadata},
+                                  .params = {.png_effort = 1, .metadata = metadata},
                                   .sink = &sink,
                                   .width = 30,
                                   .height = 20,
@@ -196,12 +189,25 @@ static uint64_t asked_with_profile(size_t icc_bytes)
     CHECK_OK(smalti__encoder_png.write(encoder, image.data, image.pitch, image.height, &error), error);
     CHECK_OK(smalti__encoder_png.finish(encoder, &error), error);
     smalti__encoder_png.close(encoder);
-    void *data = smalti__sink_take(&sink, &size);
+    void *data = smalti__sink_take(&sink, size);
     smalti__sink_close(&sink);
+    smalti_image_free(&image);
+    return data;
+}
+
+/* What a task of one image with a profile of so many bytes asks for. */
+static uint64_t asked_with_profile(size_t icc_bytes)
+{
+    uint8_t *profile = calloc(1, icc_bytes + 64);
+    smalti_stats stats = {0};
+    size_t size = 0, out_size = 0;
+    void *out = NULL;
+    memcpy(profile + 16, "GRAY", 4);
+    memcpy(profile + 36, "acsp", 4);
+    void *data = png_with(&(smalti__metadata){.icc = {profile, icc_bytes}}, &size);
     smalti_plan *plan = plan_of(new_job(NULL, NULL));
     CHECK_OK(smalti_plan_run_memory(plan, NULL, data, size, "in", &out, &out_size, &stats, &error), error);
     smalti_plan_free(plan);
-    smalti_image_free(&image);
     free(profile);
     free(data);
     free(out);
@@ -211,6 +217,36 @@ static uint64_t asked_with_profile(size_t icc_bytes)
 TEST("metadata that is kept is in the budget")
 {
     CHECK(asked_with_profile(1 << 20) >= asked_with_profile(0) + (1 << 20));
+}
+
+static void keep_warning(void *user, const smalti_event *event)
+{
+    if (event->kind == SMALTI_EVENT_WARNING)
+        snprintf(user, 512, "%s", event->error->message);
+}
+
+TEST("metadata that does not fit the output is dropped with a warning")
+{
+    enum { BYTES = 70000 };
+    char warning[512] = "";
+    uint8_t *exif = calloc(1, BYTES);
+    size_t size = 0, out_size = 0;
+    void *out = NULL;
+    smalti_info info;
+    memcpy(exif, "MM\0*\0\0\0\x08", 8);
+    void *data = png_with(&(smalti__metadata){.exif = {exif, BYTES}}, &size);
+    smalti_job *job = new_job("output.format", "jpeg");
+    CHECK_OK(smalti_job_set(job, "output.metadata", "all", &error), error);
+    smalti_plan *plan = plan_of(job);
+    smalti_run_options options = {.size = sizeof options, .event = keep_warning, .user = warning};
+    CHECK_OK(smalti_plan_run_memory(plan, &options, data, size, "in", &out, &out_size, NULL, &error), error);
+    CHECK_HAS(warning, "in: EXIF of 70000 bytes dropped");
+    CHECK_OK(smalti_info_read_memory(out, out_size, "out", &info, &error), error);
+    CHECK_INT(info.exif_bytes, 0);
+    smalti_plan_free(plan);
+    free(exif);
+    free(data);
+    free(out);
 }
 
 TEST("a halo takes no more memory than the image and its edges have")
