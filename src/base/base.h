@@ -32,6 +32,8 @@ const char *smalti__printable(const void *text, size_t size, char *out, size_t o
 enum { SMALTI__NAME_TEXT = 192, SMALTI__MESSAGE_PART = 264 };
 /* A file's name for a message: printable, and of a long one only the end behind "..."; returns out. NULL is "input". */
 const char *smalti__name_text(const char *name, char out[SMALTI__NAME_TEXT]);
+/* The same as an argument; it lives to the end of the block. */
+#define SMALTI__SHOWN(name) smalti__name_text(name, (char[SMALTI__NAME_TEXT]){0})
 
 #define SMALTI__TRY(expression)                   \
     do {                                          \

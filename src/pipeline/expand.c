@@ -52,7 +52,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 static smalti_result read_folder(const struct walk *walk, const char *dir, struct dirent ***entries, int *count)
 {
     *count = scandir(*dir ? dir : ".", entries, visible, by_bytes);
-    return *count < 0 ? smalti__fail_errno(walk->error, errno, "%s: cannot read the folder", dir) : SMALTI_OK;
+    return *count < 0 ? smalti__fail_errno(walk->error, errno, "%s: cannot read the folder", SMALTI__SHOWN(dir))
+                      : SMALTI_OK;
 }
 
 static void free_entries(struct dirent **entries, int count)
@@ -97,7 +98,8 @@ static smalti_result folder(const struct walk *walk, const char *dir, const stru
     if (!descend(above, dir, &level))
         return SMALTI_OK;
     if (level.depth > DEPTH_MAX)
-        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other", dir, DEPTH_MAX);
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other",
+                            SMALTI__SHOWN(dir), DEPTH_MAX);
     SMALTI__TRY(read_folder(walk, dir, &entries, &count));
     for (int i = 0; i < count && result == SMALTI_OK; i++) {
         SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
@@ -128,7 +130,8 @@ static smalti_result match(const struct walk *walk, const char *dir, const char 
     if (!descend(above, dir, &level))
         return SMALTI_OK;
     if (length >= sizeof part || level.depth > DEPTH_MAX)
-        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%.200s: the pattern is too long or too deep", pattern);
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: the pattern is too long or too deep",
+                            SMALTI__SHOWN(pattern));
     memcpy(part, pattern, length);
     part[length] = '\0';
     bool any = !strcmp(part, "**");
@@ -181,10 +184,10 @@ smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool re
     if (there && !S_ISDIR(status.st_mode))
         return smalti_job_input_add(job, name, error);
     if (!there && !strpbrk(name, "*?["))
-        return smalti__fail_errno(error, errno, "%s: cannot open", name);
+        return smalti__fail_errno(error, errno, "%s: cannot open", SMALTI__SHOWN(name));
     SMALTI__TRY(there ? expand_folder(&walk, name) : expand_pattern(&walk, name));
     if (job->input_count == before)
         return smalti__fail(error, SMALTI_E_INVALID, there ? "%s: no images in the folder%s" : "%s: nothing matches%s",
-                            name, there && !recursive ? " (folders below it are read with -r)" : "");
+                            SMALTI__SHOWN(name), there && !recursive ? " (folders below it are read with -r)" : "");
     return SMALTI_OK;
 }

@@ -191,7 +191,7 @@ smalti_result smalti_image_write(const smalti_image *image, const char *path, co
                                            : dot && dot[1]             ? smalti__encoder_find(dot + 1)
                                                                        : &smalti__encoder_png;
     if (!format)
-        return smalti__fail(error, SMALTI_E_INVALID, "%s: no such output format", path);
+        return smalti__fail(error, SMALTI_E_INVALID, "%s: no such output format", SMALTI__SHOWN(path));
     smalti__sink sink;
     SMALTI__TRY(smalti__sink_open_file(&sink, path, true, error));
     smalti_result result = encode_image(image, format, &params, &sink, error);

@@ -45,7 +45,7 @@ static smalti_result check_output_settings(smalti_plan *plan, smalti_error *erro
     if (settings->file && plan->job->input_count > 1)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
                             "%zu inputs cannot be written to the one file %s: name a folder", plan->job->input_count,
-                            settings->file);
+                            SMALTI__SHOWN(settings->file));
     if (settings->dir && !*settings->dir)
         return smalti__fail(error, SMALTI_E_INVALID, "output.dir is empty");
     plan->has_output = settings->dir || settings->file;

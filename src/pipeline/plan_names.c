@@ -85,7 +85,7 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **
         result = smalti__fail_nomem(error, size);
     if (result == SMALTI_OK && !smalti__plan_encoder(plan, text) && strcmp(text, "-"))
         result = smalti__fail(error, SMALTI_E_INVALID,
-                              "%s: no format has this extension: name one with --format png|jpeg", text);
+                              "%s: no format has this extension: name one with --format png|jpeg", SMALTI__SHOWN(text));
     if (result < 0)
         free(text);
     else
@@ -236,7 +236,8 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, path_se
     SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
     if (there)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s",
-                            job->inputs[there->index].path, job->inputs[index].path, path);
+                            SMALTI__SHOWN(job->inputs[there->index].path), SMALTI__SHOWN(job->inputs[index].path),
+                            SMALTI__SHOWN(path));
     SMALTI__CLEANUP_FREE char *real = canonical(cache, path);
     if (!real)
         return smalti__fail_nomem(error, strlen(path));
@@ -247,7 +248,7 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, path_se
                                 ? "%s would be written over its input: choose another folder, or ask for "
                                   "it with --overwrite"
                                 : "%s would be written over another input",
-                            path);
+                            SMALTI__SHOWN(path));
     return SMALTI_OK;
 }
 

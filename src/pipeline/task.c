@@ -410,7 +410,7 @@ static smalti_result check_same_file(const struct task *task, const smalti__inpu
         in.st_ino == out.st_ino)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
                             "%s is the input itself: choose another folder, or ask for it with --overwrite",
-                            task->output);
+                            SMALTI__SHOWN(task->output));
     return SMALTI_OK;
 }
 
@@ -423,7 +423,7 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
     SMALTI__TRY(smalti__plan_output(plan, task->index, &task->output, error));
     send(task, SMALTI_EVENT_STARTED, NULL);
     if (smalti__run_cancelled(task->lane->run))
-        return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", task->name);
+        return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", SMALTI__SHOWN(task->name));
     if (task->output) {
         bool file = strcmp(task->output, "-") != 0;
         if (file && plan->job->settings.skip_existing && access(task->output, F_OK) == 0) {

@@ -257,6 +257,9 @@ TEST("outputs that meet each other or an input are refused before anything runs"
     conflict("x/a.png", NULL, "new/../x", false, "over its input");
     conflict("x/a.png", NULL, "new/er/../../link", false, "over its input");
     conflict("x/a.png", NULL, "x", true, NULL);
+    touch("x/two\nlines.png"), touch("y/two\nlines.png");
+    conflict("x/two\nlines.png", "y/two\nlines.png", "out", false, "x/two\\x0alines.png and y/two\\x0alines.png would");
+    conflict("x/two\nlines.png", NULL, "x", false, "x/two\\x0alines.png would be written over its input");
     CHECK(symlink("../x/a.png", "y/linked.png") == 0 && symlink("../out/c.png", "y/c.png") == 0);
     touch("out/c.png"), touch("x/c.png");
     conflict("x/c.png", "y/linked.png", "x/new", false, NULL);
