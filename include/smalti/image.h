@@ -28,8 +28,8 @@ static inline size_t smalti_sample_bytes(smalti_sample sample)
 
 /** Interleaved pixels: 1 gray, 2 gray+alpha, 3 RGB, 4 RGBA (alpha not premultiplied). */
 typedef struct smalti_image {
-    uint32_t width;       /**< pixels, 1 or more */
-    uint32_t height;      /**< rows, 1 or more */
+    uint32_t width;       /**< pixels, 1 to 2,147,483,647 */
+    uint32_t height;      /**< rows, 1 to 2,147,483,647 */
     uint32_t channels;    /**< 1…4 */
     smalti_sample sample; /**< type of each sample */
     size_t pitch;         /**< bytes from a row to the next, at least width × channels × bytes of a sample */
@@ -62,7 +62,7 @@ typedef struct smalti_info {
 } smalti_info;
 
 /**
- * Reads the metadata of a file. path "-" reads standard input. Only the file's head is read, as far as the first pixels.
+ * Reads the metadata of a file. path "-" reads standard input, to its end. Of a file little more than the head is read.
  * Errors: FORMAT (malformed or unknown), UNSUPPORTED, IO.
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_info_read(const char *path, smalti_info *info, smalti_error *error);

@@ -112,6 +112,14 @@ void smalti__error_prefix(smalti_error *error, const char *name)
     memcpy(error->message, message, sizeof message);
 }
 
+void smalti__error_name(smalti_error *error, const char *name)
+{
+    char shown[SMALTI__NAME_TEXT];
+    size_t size = strlen(smalti__name_text(name, shown));
+    if (error && (strncmp(error->message, shown, size) || strncmp(error->message + size, ": ", 2)))
+        smalti__error_prefix(error, name);
+}
+
 #if defined(__x86_64__)
 __attribute__((target("avx"))) static void zero_upper(void)
 {

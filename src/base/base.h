@@ -22,6 +22,8 @@ smalti_result smalti__fail_errno(smalti_error *error, int sys_errno, const char 
 smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes);
 /* Puts "name: " before the message of an error. */
 void smalti__error_prefix(smalti_error *error, const char *name);
+/* The same unless it is there already. */
+void smalti__error_name(smalti_error *error, const char *name);
 
 /* Copies text into out with control bytes as \xNN; cut to fit; returns out. */
 const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size);
@@ -30,6 +32,8 @@ const char *smalti__printable(const void *text, size_t size, char *out, size_t o
 enum { SMALTI__NAME_TEXT = 192, SMALTI__MESSAGE_PART = 264 };
 /* A file's name for a message: printable, and of a long one only the end behind "..."; returns out. NULL is "input". */
 const char *smalti__name_text(const char *name, char out[SMALTI__NAME_TEXT]);
+/* The same as an argument; it lives to the end of the block. */
+#define SMALTI__SHOWN(name) smalti__name_text(name, (char[SMALTI__NAME_TEXT]){0})
 
 #define SMALTI__TRY(expression)                   \
     do {                                          \

@@ -12,6 +12,8 @@ typedef struct smalti__encode_params {
     uint32_t png_effort;  /* PNG 1…9 */
     const smalti__metadata *metadata; /* what to write of it is already decided; borrowed; may be NULL */
     smalti__pool *pool;   /* may be NULL */
+    void (*warn)(void *user, const char *message); /* of metadata that had to be dropped, by open; may be NULL */
+    void *user;
 } smalti__encode_params;
 
 typedef struct smalti__encoder {

@@ -115,14 +115,22 @@ static void put_segment(jpeg_encoder *self, int marker, const void *identifier, 
     put(self, data, size);
 }
 
+static void warn_dropped(const jpeg_encoder *self, const char *name, size_t size, size_t most)
+{
+    const smalti__encode_params *params = &self->base.params;
+    char message[128];
+    snprintf(message, sizeof message, "%s of %zu bytes dropped: a JPEG file takes at most %zu", name, size, most);
+    if (params->warn)
+        params->warn(params->user, message);
+}
+
 static void put_single(jpeg_encoder *self, const char *name, const void *identifier, size_t identifier_size,
                        const smalti__blob *blob)
 {
     if (!blob->size)
         return;
     if (blob->size > LARGEST_SEGMENT - identifier_size) {
-        smalti__log(1, "%s of %zu bytes dropped: a JPEG file takes at most %zu", name, blob->size,
-                    LARGEST_SEGMENT - identifier_size);
+        warn_dropped(self, name, blob->size, LARGEST_SEGMENT - identifier_size);
         return;
     }
     put_segment(self, JPEG_APP0 + 1, identifier, identifier_size, blob->data, blob->size);
@@ -135,7 +143,7 @@ static void put_icc(jpeg_encoder *self, const smalti__blob *icc)
     const size_t part = LARGEST_SEGMENT - sizeof identifier;
     size_t count = icc->size / part + (icc->size % part != 0);
     if (count > 255) {
-        smalti__log(1, "ICC profile of %zu bytes dropped: a JPEG file takes at most %zu", icc->size, 255 * part);
+        warn_dropped(self, "ICC profile", icc->size, 255 * part);
         return;
     }
     for (size_t i = 0, at = 0; i < count; i++, at += part) {

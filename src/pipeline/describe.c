@@ -9,6 +9,29 @@ static const char *sample_name(smalti_sample sample)
     return sample == SMALTI_SAMPLE_U8 ? "u8" : sample == SMALTI_SAMPLE_U16 ? "u16" : "f32";
 }
 
+/* A string for JSON, which knows only UTF-8: names of files and what is said of them may be other bytes, each of which
+ * becomes U+FFFD. */
+static json_t *text_json(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    char *valid = malloc(strlen(text) * strlen(replacement) + 1), *out = valid;
+    while (valid && *text) {
+        json_t *one = NULL;
+        size_t size = 0, most = strlen(text);
+        for (size_t n = 1; !one && n <= 4 && n <= most; n++) /* a character has at most four bytes */
+            one = json_stringn(text, size = n);
+        json_decref(one);
+        out = one ? mempcpy(out, text, size) : mempcpy(out, replacement, strlen(replacement));
+        text += one ? size : 1;
+    }
+    json = valid ? json_stringn(valid, (size_t)(out - valid)) : NULL;
+    free(valid);
+    return json;
+}
+
 static json_t *shape_json(const smalti__shape *shape)
 {
     return json_pack("{s:I, s:I, s:I, s:s, s:b}", "width", (json_int_t)shape->width, "height",
@@ -63,17 +86,19 @@ static smalti_result input_json(const smalti_plan *plan, const smalti__input *in
     smalti__route route;
     smalti_stats stats = {0};
     size_t size;
-    SMALTI__TRY(smalti__source_measure(input->path, input->fd, &size, error));
+    SMALTI__TRY(smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error));
     if (size == SIZE_MAX) {
         *json = json_pack("{s:s}", "format", "known when it is read");
         return SMALTI_OK;
     }
     SMALTI__TRY(input->fd >= 0 ? smalti__source_open_fd(&source, input->fd, input->path, &source_options, error)
                                : smalti__source_open(&source, input->path, &source_options, error));
+    const smalti__encoder_format *format = output ? smalti__plan_encoder(plan, output) : NULL;
     smalti_result result = smalti__reader_open(&reader, &source, &options, plan->job->settings.orient, &stats, error);
+    if (result == SMALTI_OK && output && !format)
+        format = smalti__encoder_find(reader.decoder->info.format);
     if (result == SMALTI_OK)
-        result = smalti__route_make(plan, &reader, output ? smalti__plan_encoder(plan, output) : NULL,
-                                    run->options.strip_rows, run->spare_lanes, &route, error);
+        result = smalti__route_make(plan, &reader, format, run->options.strip_rows, run->spare_lanes, &route, error);
     if (result == SMALTI_OK)
         *json = route_json(plan, &reader, &route);
     smalti__reader_close(&reader);
@@ -94,10 +119,10 @@ static smalti_result plan_json(const smalti_plan *plan, const smalti__run *run, 
             return result;
         }
         if (input_json(plan, &plan->job->inputs[i], output, run, &task, &why) < 0)
-            task = json_pack("{s:s}", "error", why.message);
-        json_object_set_new(task, "input", json_string(plan->job->inputs[i].path));
+            task = json_pack("{s:o}", "error", text_json(why.message));
+        json_object_set_new(task, "input", text_json(plan->job->inputs[i].path));
         if (output)
-            json_object_set_new(task, "output", json_string(output));
+            json_object_set_new(task, "output", text_json(output));
         json_array_append_new(tasks, task);
     }
     *json = json_pack("{s:s, s:I, s:I, s:o}", "at", "threads", "lanes", (json_int_t)run->lanes, "memory",

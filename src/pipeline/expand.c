@@ -9,7 +9,7 @@
 
 #include "decode/decode.h"
 
-enum { DEPTH_MAX = 64 }; /* folders within folders: ends a loop of symbolic links */
+enum { DEPTH_MAX = 64 }; /* folders within folders */
 
 struct walk {
     smalti_job *job;
@@ -52,7 +52,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 static smalti_result read_folder(const struct walk *walk, const char *dir, struct dirent ***entries, int *count)
 {
     *count = scandir(*dir ? dir : ".", entries, visible, by_bytes);
-    return *count < 0 ? smalti__fail_errno(walk->error, errno, "%s: cannot read the folder", dir) : SMALTI_OK;
+    return *count < 0 ? smalti__fail_errno(walk->error, errno, "%s: cannot read the folder", SMALTI__SHOWN(dir))
+                      : SMALTI_OK;
 }
 
 static void free_entries(struct dirent **entries, int count)
@@ -67,13 +68,38 @@ static smalti_result add(const struct walk *walk, const char *path)
     return smalti__job_input_append(walk->job, path, path + walk->base, -1, walk->error);
 }
 
-static smalti_result folder(const struct walk *walk, const char *dir, int depth)
+/* A folder on the way from the first one down. */
+struct level {
+    const struct level *above;
+    dev_t device;
+    ino_t inode;
+    int depth;
+};
+
+/* Makes the level of dir, unless it is one of those above: a link leads back up. */
+static bool descend(const struct level *above, const char *dir, struct level *level)
 {
+    struct stat status = {0};
+    if (stat(*dir ? dir : ".", &status) < 0)
+        status = (struct stat){0}; /* reading it will say why */
+    *level = (struct level){above, status.st_dev, status.st_ino, above ? above->depth + 1 : 0};
+    for (const struct level *at = above; at; at = at->above)
+        if (at->inode == level->inode && at->device == level->device)
+            return false;
+    return true;
+}
+
+static smalti_result folder(const struct walk *walk, const char *dir, const struct level *above)
+{
+    struct level level;
     struct dirent **entries;
     int count;
     smalti_result result = SMALTI_OK;
-    if (depth > DEPTH_MAX)
-        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other", dir, DEPTH_MAX);
+    if (!descend(above, dir, &level))
+        return SMALTI_OK;
+    if (level.depth > DEPTH_MAX)
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other",
+                            SMALTI__SHOWN(dir), DEPTH_MAX);
     SMALTI__TRY(read_folder(walk, dir, &entries, &count));
     for (int i = 0; i < count && result == SMALTI_OK; i++) {
         SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
@@ -83,7 +109,7 @@ static smalti_result folder(const struct walk *walk, const char *dir, int depth)
         else if (stat(path, &status) < 0)
             continue; /* gone, or a link to nowhere */
         else if (S_ISDIR(status.st_mode))
-            result = walk->recursive ? folder(walk, path, depth + 1) : SMALTI_OK;
+            result = walk->recursive ? folder(walk, path, &level) : SMALTI_OK;
         else if (S_ISREG(status.st_mode) && is_image(path))
             result = add(walk, path);
     }
@@ -92,21 +118,25 @@ static smalti_result folder(const struct walk *walk, const char *dir, int depth)
 }
 
 /* Matches the folders and files below dir with pattern, component by component; "**" is any number of folders. */
-static smalti_result match(const struct walk *walk, const char *dir, const char *pattern, int depth)
+static smalti_result match(const struct walk *walk, const char *dir, const char *pattern, const struct level *above)
 {
+    struct level level;
     char part[256];
     size_t length = strcspn(pattern, "/");
     const char *rest = pattern + length + (pattern[length] == '/');
     struct dirent **entries;
     int count;
     smalti_result result = SMALTI_OK;
-    if (length >= sizeof part || depth > DEPTH_MAX)
-        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%.200s: the pattern is too long or too deep", pattern);
+    if (!descend(above, dir, &level))
+        return SMALTI_OK;
+    if (length >= sizeof part || level.depth > DEPTH_MAX)
+        return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: the pattern is too long or too deep",
+                            SMALTI__SHOWN(pattern));
     memcpy(part, pattern, length);
     part[length] = '\0';
     bool any = !strcmp(part, "**");
     if (any && *rest)
-        SMALTI__TRY(match(walk, dir, rest, depth + 1));
+        SMALTI__TRY(match(walk, dir, rest, above)); /* no folder is entered */
     SMALTI__TRY(read_folder(walk, dir, &entries, &count));
     for (int i = 0; i < count && result == SMALTI_OK; i++) {
         SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
@@ -116,7 +146,7 @@ static smalti_result match(const struct walk *walk, const char *dir, const char 
         else if ((!any && fnmatch(part, entries[i]->d_name, FNM_PERIOD)) || stat(path, &status) < 0)
             continue;
         else if (S_ISDIR(status.st_mode))
-            result = any || *rest ? match(walk, path, any ? pattern : rest, depth + 1) : SMALTI_OK;
+            result = any || *rest ? match(walk, path, any ? pattern : rest, &level) : SMALTI_OK;
         else if (S_ISREG(status.st_mode) && !*rest && (!any || is_image(path)))
             result = add(walk, path);
     }
@@ -133,14 +163,14 @@ static smalti_result expand_pattern(struct walk *walk, const char *name)
     if (!dir)
         return smalti__fail_nomem(walk->error, fixed);
     walk->base = fixed;
-    return match(walk, dir, name + fixed, 0);
+    return match(walk, dir, name + fixed, NULL);
 }
 
 static smalti_result expand_folder(struct walk *walk, const char *name)
 {
     size_t size = strlen(name);
     walk->base = size + (name[size - 1] != '/');
-    return folder(walk, name, 0);
+    return folder(walk, name, NULL);
 }
 
 smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool recursive, smalti_error *error)
@@ -154,10 +184,10 @@ smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool re
     if (there && !S_ISDIR(status.st_mode))
         return smalti_job_input_add(job, name, error);
     if (!there && !strpbrk(name, "*?["))
-        return smalti__fail_errno(error, errno, "%s: cannot open", name);
+        return smalti__fail_errno(error, errno, "%s: cannot open", SMALTI__SHOWN(name));
     SMALTI__TRY(there ? expand_folder(&walk, name) : expand_pattern(&walk, name));
     if (job->input_count == before)
         return smalti__fail(error, SMALTI_E_INVALID, there ? "%s: no images in the folder%s" : "%s: nothing matches%s",
-                            name, there && !recursive ? " (folders below it are read with -r)" : "");
+                            SMALTI__SHOWN(name), there && !recursive ? " (folders below it are read with -r)" : "");
     return SMALTI_OK;
 }

@@ -191,11 +191,13 @@ smalti_result smalti_image_write(const smalti_image *image, const char *path, co
                                            : dot && dot[1]             ? smalti__encoder_find(dot + 1)
                                                                        : &smalti__encoder_png;
     if (!format)
-        return smalti__fail(error, SMALTI_E_INVALID, "%s: no such output format", path);
+        return smalti__fail(error, SMALTI_E_INVALID, "%s: no such output format", SMALTI__SHOWN(path));
     smalti__sink sink;
     SMALTI__TRY(smalti__sink_open_file(&sink, path, true, error));
     smalti_result result = encode_image(image, format, &params, &sink, error);
-    if (result == SMALTI_OK)
+    if (result < 0)
+        smalti__error_name(error, path);
+    else
         result = smalti__sink_commit(&sink, error);
     smalti__sink_close(&sink);
     return result;

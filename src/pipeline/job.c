@@ -220,6 +220,8 @@ static smalti_result read_inputs(smalti_job *job, json_t *inputs, smalti_error *
             SMALTI__TRY(strcmp(path, "-") ? smalti_job_input_expand(job, path, job->settings.recursive, error)
                                           : smalti_job_input_add(job, path, error));
         } else if (json_unpack_ex(input, NULL, JSON_STRICT, "{s:s, s:s}", "path", &path, "name", &name) == 0) {
+            if (!*path || !*name)
+                return smalti__fail(error, SMALTI_E_INVALID, "inputs[%zu] has an empty path or name", index);
             SMALTI__TRY(smalti__job_input_append(job, path, name, -1, error));
         } else {
             return smalti__fail(error, SMALTI_E_INVALID_TYPE,
@@ -340,14 +342,20 @@ smalti_result smalti_job_parse(const char *json, size_t size, const char *name, 
 
 /* ---- JSON out ---- */
 
-static json_t *print_inputs(const smalti_job *job)
+static json_t *print_inputs(const smalti_job *job, smalti_error *error)
 {
     json_t *inputs = json_array();
-    for (size_t i = 0; i < job->input_count; i++)
-        json_array_append_new(inputs,
-                              strcmp(job->inputs[i].path, "-")
-                                  ? json_pack("{s:s, s:s}", "path", job->inputs[i].path, "name", job->inputs[i].name)
-                                  : json_string("-"));
+    for (size_t i = 0; i < job->input_count; i++) {
+        const char *path = job->inputs[i].path, *name = job->inputs[i].name;
+        json_t *input = json_pack("{s:s, s:s}", "path", path, "name", name);
+        if (!input || json_array_append_new(inputs, input) < 0) {
+            char shown[SMALTI__NAME_TEXT];
+            smalti__fail(error, SMALTI_E_INVALID, "%s: JSON cannot have this name: it is not UTF-8",
+                         smalti__name_text(path, shown));
+            json_decref(inputs);
+            return NULL;
+        }
+    }
     return inputs;
 }
 
@@ -393,7 +401,10 @@ static json_t *print_setting(const smalti__key *key, const char *text)
 
 smalti_result smalti_job_print(const smalti_job *job, char **json, smalti_error *error)
 {
-    json_t *root = json_pack("{s:o, s:o}", "inputs", print_inputs(job), "steps", print_steps(job));
+    json_t *inputs = print_inputs(job, error);
+    if (!inputs)
+        return SMALTI_E_INVALID;
+    json_t *root = json_pack("{s:o, s:o}", "inputs", inputs, "steps", print_steps(job));
     for (size_t i = 0; i < smalti__key_count; i++) {
         const smalti__key *key = &smalti__keys[i];
         char number[32];

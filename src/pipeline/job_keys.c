@@ -23,7 +23,7 @@ const smalti__key smalti__keys[] = {
     {"output", "metadata", SMALTI__KEY_CHOICE, AT(metadata), 0, 0, "icc|all|none"},
     {"output", "background", SMALTI__KEY_COLOR, AT(background), 0, 0xffffff},
     {"limits", "pixels", SMALTI__KEY_NUMBER, AT(pixels), 1, UINT64_MAX / 64},
-    {"limits", "metadata", SMALTI__KEY_NUMBER, AT(metadata_bytes), 0, 1u << 30},
+    {"limits", "metadata", SMALTI__KEY_NUMBER, AT(metadata_bytes), 1, 1u << 30},
     {"limits", "kernel_ms", SMALTI__KEY_NUMBER, AT(kernel_ms), 1, 24ull * 3600 * 1000},
     {"limits", "kernel_memory", SMALTI__KEY_NUMBER, AT(kernel_memory), 65536, 4ull << 30},
     {"limits", "compile_ms", SMALTI__KEY_NUMBER, AT(compile_ms), 1, 24ull * 3600 * 1000},

@@ -45,7 +45,7 @@ static smalti_result check_output_settings(smalti_plan *plan, smalti_error *erro
     if (settings->file && plan->job->input_count > 1)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
                             "%zu inputs cannot be written to the one file %s: name a folder", plan->job->input_count,
-                            settings->file);
+                            SMALTI__SHOWN(settings->file));
     if (settings->dir && !*settings->dir)
         return smalti__fail(error, SMALTI_E_INVALID, "output.dir is empty");
     plan->has_output = settings->dir || settings->file;
@@ -54,10 +54,21 @@ static smalti_result check_output_settings(smalti_plan *plan, smalti_error *erro
     return plan->has_output ? smalti__plan_check_names(plan, error) : SMALTI_OK;
 }
 
+static smalti_result check_inputs(const smalti_plan *plan, smalti_error *error)
+{
+    size_t readers = 0;
+    for (size_t i = 0; i < plan->job->input_count; i++)
+        readers += plan->job->inputs[i].fd < 0 && !strcmp(plan->job->inputs[i].path, "-");
+    return readers > 1 ? smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
+                                      "standard input can be read only once, not %zu times", readers)
+                       : SMALTI_OK;
+}
+
 static smalti_result fill_plan(smalti_plan *plan, smalti_error *error)
 {
     if (plan->job->step_count > SMALTI__STEPS_MAX)
         return smalti__fail(error, SMALTI_E_LIMIT, "a job has at most %d steps", SMALTI__STEPS_MAX);
+    SMALTI__TRY(check_inputs(plan, error));
     SMALTI__TRY(check_output_settings(plan, error));
     for (size_t i = 0; i < plan->job->step_count; i++)
         SMALTI__TRY(load_step(plan, &plan->job->steps[i], error));
@@ -123,10 +134,10 @@ static smalti__shape output_shape(const smalti__encoder_format *format, const sm
                                   const smalti__shape *last)
 {
     smalti__shape out = *last;
+    if (!format) /* nobody sees them */
+        return out;
     out.sample = in->sample;
     out.premultiplied = false;
-    if (!format)
-        return out;
     if (!(format->samples >> out.sample & 1))
         out.sample = format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
     if (!(format->channels >> out.channels & 1) && (out.channels == 2 || out.channels == 4))
@@ -164,7 +175,10 @@ smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *
     route->relay = setup.rows_stay =
         spare_lane && format && route->in.height > route->strip_rows && smalti__chain_can_stay(&setup);
     SMALTI__TRY(smalti__chain_bytes(&setup, &route->chain_bytes, error));
-    route->decode_bytes = reader->decoder->work_bytes;
+    const smalti__metadata *metadata = &reader->decoder->metadata; /* and a copy when it is written */
+    if (!smalti__add(reader->decoder->work_bytes, 2 * (metadata->icc.size + metadata->exif.size + metadata->xmp.size),
+                     &route->decode_bytes))
+        route->decode_bytes = SIZE_MAX;
     route->frame_bytes = reader->frame_bytes;
     if (format) {
         smalti__encode_params params = smalti__plan_encode_params(plan, NULL, NULL);

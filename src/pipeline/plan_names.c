@@ -3,6 +3,7 @@
 #include "pipeline/plan.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 /* ---- the name of one output ---- */
 
@@ -84,7 +85,7 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **
         result = smalti__fail_nomem(error, size);
     if (result == SMALTI_OK && !smalti__plan_encoder(plan, text) && strcmp(text, "-"))
         result = smalti__fail(error, SMALTI_E_INVALID,
-                              "%s: no format has this extension: name one with --format png|jpeg", text);
+                              "%s: no format has this extension: name one with --format png|jpeg", SMALTI__SHOWN(text));
     if (result < 0)
         free(text);
     else
@@ -146,23 +147,38 @@ typedef struct folder_cache {
 static void real_folder(const char *folder, char real[PATH_MAX])
 {
     char at[PATH_MAX], tail[PATH_MAX] = "", longer[PATH_MAX];
+    size_t up = 0; /* ".." of folders that will be made: they only undo what stands before them */
+    bool undone = false;
     snprintf(at, sizeof at, "%s", *folder ? folder : ".");
     while (!realpath(at, real)) {
         char *slash = strrchr(at, '/');
         const char *part = slash ? slash + 1 : at;
-        if (*part && strcmp(part, ".")) {
+        if (!strcmp(part, "..")) {
+            up++;
+            undone = true;
+        } else if (*part && strcmp(part, ".") && up) {
+            up--;
+        } else if (*part && strcmp(part, ".")) {
             snprintf(longer, sizeof longer, "/%.2000s%.2000s", part, tail);
             memcpy(tail, longer, sizeof tail);
         }
-        if (slash == at)
+        if (slash == at) {
             snprintf(at, sizeof at, "/");
-        else if (slash)
+        } else if (slash) {
             *slash = '\0';
-        else
+        } else if (strcmp(at, ".")) {
             snprintf(at, sizeof at, ".");
+        } else { /* the working folder is gone */
+            snprintf(real, PATH_MAX, ".");
+            break;
+        }
     }
     size_t used = strlen(real);
     snprintf(real + used, PATH_MAX - used, "%s", tail);
+    if (undone) { /* what is left may be there */
+        memcpy(at, real, sizeof at);
+        real_folder(at, real);
+    }
 }
 
 static char *canonical(folder_cache *cache, const char *path)
@@ -175,7 +191,9 @@ static char *canonical(folder_cache *cache, const char *path)
         memcpy(cache->given, folder, sizeof folder);
         real_folder(folder, cache->real);
     }
-    return asprintf(&result, "%s/%s", cache->real, slash ? slash + 1 : path) < 0 ? NULL : result;
+    return asprintf(&result, "%s/%s", strcmp(cache->real, "/") ? cache->real : "", slash ? slash + 1 : path) < 0
+               ? NULL
+               : result;
 }
 
 /* Puts a path into the set; *there gets the entry that is there already, or NULL. */
@@ -194,6 +212,18 @@ static smalti_result set_add(path_set *set, folder_cache *cache, const char *pat
     return SMALTI_OK;
 }
 
+/* An input that is a link: what it leads to is an input as well. */
+static void add_target(path_set *set, const char *path, size_t index)
+{
+    struct stat status;
+    char *real = lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
+    path_entry *entry = real ? set_place(set, real) : NULL;
+    if (entry && !entry->path)
+        *entry = (path_entry){real, index};
+    else
+        free(real); /* there already; or none: the task will say that it leads nowhere */
+}
+
 static smalti_result check_output(const smalti_plan *plan, size_t index, path_set *inputs, path_set *outputs,
                                   folder_cache *cache, smalti_error *error)
 {
@@ -206,7 +236,8 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, path_se
     SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
     if (there)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s",
-                            job->inputs[there->index].path, job->inputs[index].path, path);
+                            SMALTI__SHOWN(job->inputs[there->index].path), SMALTI__SHOWN(job->inputs[index].path),
+                            SMALTI__SHOWN(path));
     SMALTI__CLEANUP_FREE char *real = canonical(cache, path);
     if (!real)
         return smalti__fail_nomem(error, strlen(path));
@@ -217,7 +248,7 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, path_se
                                 ? "%s would be written over its input: choose another folder, or ask for "
                                   "it with --overwrite"
                                 : "%s would be written over another input",
-                            path);
+                            SMALTI__SHOWN(path));
     return SMALTI_OK;
 }
 
@@ -227,12 +258,14 @@ smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *er
     path_set inputs = {0}, outputs = {0};
     folder_cache *cache = calloc(1, sizeof *cache);
     smalti_result result = SMALTI_OK;
-    if (!cache || !set_open(&inputs, job->input_count) || !set_open(&outputs, job->input_count))
+    if (!cache || !set_open(&inputs, job->input_count * 2) || !set_open(&outputs, job->input_count))
         result = smalti__fail_nomem(error, job->input_count * 4 * sizeof(path_entry));
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++) {
         const path_entry *there = NULL;
-        if (job->inputs[i].fd < 0 && strcmp(job->inputs[i].path, "-"))
-            result = set_add(&inputs, cache, job->inputs[i].path, i, &there, error);
+        if (job->inputs[i].fd >= 0 || !strcmp(job->inputs[i].path, "-"))
+            continue;
+        result = set_add(&inputs, cache, job->inputs[i].path, i, &there, error);
+        add_target(&inputs, job->inputs[i].path, i);
     }
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++)
         result = check_output(plan, i, &inputs, &outputs, cache, error);

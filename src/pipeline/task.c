@@ -191,7 +191,7 @@ static smalti_result open_source(struct task *task, const smalti__input *input, 
 {
     smalti__source_options options = {.pool = &task->lane->pool, .map_threshold = SMALL_INPUT};
     size_t size;
-    SMALTI__TRY(smalti__source_measure(input->path, input->fd, &size, error));
+    SMALTI__TRY(smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error));
     if (size == SIZE_MAX)
         SMALTI__TRY(admit_pipe(task, &options.max_bytes, error));
     if (input->fd >= 0)
@@ -202,10 +202,8 @@ static smalti_result open_source(struct task *task, const smalti__input *input, 
 /* Errors of the stages behind the decoder do not know the input's name. */
 static smalti_result named(const struct task *task, smalti_result result, smalti_error *error)
 {
-    char shown[SMALTI__NAME_TEXT];
-    smalti__name_text(task->name, shown);
-    if (result < 0 && error && strncmp(error->message, shown, strlen(shown)))
-        smalti__error_prefix(error, task->name);
+    if (result < 0)
+        smalti__error_name(error, task->name);
     return result;
 }
 
@@ -220,7 +218,7 @@ static smalti_result emit_rows(void *user, const void *rows, size_t pitch, uint3
 static smalti_result open_encoder(struct task *task, smalti_error *error)
 {
     const smalti__route *route = &task->route;
-    const smalti__encoder seed = {
+    smalti__encoder seed = {
         .format = route->format,
         .params = smalti__plan_encode_params(task->lane->run->plan, &task->metadata, &task->lane->pool),
         .sink = &task->sink,
@@ -229,6 +227,8 @@ static smalti_result open_encoder(struct task *task, smalti_error *error)
         .channels = route->out.channels,
         .sample = route->out.sample,
     };
+    seed.params.warn = on_warning;
+    seed.params.user = task;
     return route->format->open(&seed, &task->encoder, error);
 }
 
@@ -312,7 +312,8 @@ static json_t *value_json(const smalti_kernel_value *value, const double *number
             snprintf(text, sizeof text, "%016llx", (unsigned long long)word);
             json_array_append_new(array, json_string(text));
         } else {
-            json_array_append_new(array, json_real(numbers[i])); /* NULL (ignored) for what is no number */
+            json_t *number = json_real(numbers[i]); /* NULL for infinities and what is no number */
+            json_array_append_new(array, number ? number : json_null());
         }
     }
     if (value->count > 1)
@@ -366,6 +367,9 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
         format = smalti__encoder_find(task->reader.decoder->info.format);
     SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, run->spare_lanes,
                                    &task->route, error));
+    size_t unmapped = task->source.memory_bytes > SMALL_INPUT ? (size_t)task->source.memory_bytes : 0, total;
+    if (!smalti__add(task->route.total_bytes, unmapped, &total))
+        total = SIZE_MAX;
     task->stats->pixels = (uint64_t)task->route.in.width * task->route.in.height;
     task->stats->peak_bytes = task->route.total_bytes + task->source.memory_bytes;
     if (task->admitted) { /* a pipe has the whole budget already: what it did not read is for the rest */
@@ -373,7 +377,7 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
             return smalti__fail(error, SMALTI_E_LIMIT_MEMORY, "needs %zu KiB of memory: raise the budget with --memory",
                                 (task->route.total_bytes + (size_t)task->source.memory_bytes) / 1024);
     } else {
-        SMALTI__TRY(admit(task, task->route.total_bytes, error));
+        SMALTI__TRY(admit(task, total, error)); /* small inputs are the lane's */
     }
     SMALTI__TRY(open_flow(task, error));
     SMALTI__TRY(pump(task, error));
@@ -406,7 +410,7 @@ static smalti_result check_same_file(const struct task *task, const smalti__inpu
         in.st_ino == out.st_ino)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
                             "%s is the input itself: choose another folder, or ask for it with --overwrite",
-                            task->output);
+                            SMALTI__SHOWN(task->output));
     return SMALTI_OK;
 }
 
@@ -419,7 +423,7 @@ static smalti_result run_file(struct task *task, bool *skip, smalti_error *error
     SMALTI__TRY(smalti__plan_output(plan, task->index, &task->output, error));
     send(task, SMALTI_EVENT_STARTED, NULL);
     if (smalti__run_cancelled(task->lane->run))
-        return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", task->name);
+        return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", SMALTI__SHOWN(task->name));
     if (task->output) {
         bool file = strcmp(task->output, "-") != 0;
         if (file && plan->job->settings.skip_existing && access(task->output, F_OK) == 0) {

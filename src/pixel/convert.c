@@ -5,8 +5,9 @@
 smalti_result smalti__image_check(const smalti_image *image, smalti_error *error)
 {
     size_t row;
-    if (!image->data || !image->width || !image->height || image->channels < 1 || image->channels > 4 ||
-        !smalti_sample_bytes(image->sample) || image->sample == SMALTI_SAMPLE_F16 ||
+    if (!image->data || !image->width || !image->height || image->width > INT32_MAX || image->height > INT32_MAX ||
+        image->channels < 1 || image->channels > 4 || !smalti_sample_bytes(image->sample) ||
+        image->sample == SMALTI_SAMPLE_F16 ||
         !smalti__mul(image->width, image->channels * smalti_sample_bytes(image->sample), &row) || image->pitch < row)
         return smalti__fail(error, SMALTI_E_INVALID, "the image's geometry is wrong");
     return SMALTI_OK;

@@ -102,6 +102,8 @@ static smalti_result read_stream(smalti__source *source, size_t max_bytes, smalt
                 return no_memory(source, capacity, error);
             memcpy(larger, state->buffer, used);
             smalti__pool_put(state->pool, state->buffer);
+            if (state->pool) /* as much again would lie there unused */
+                smalti__pool_trim(state->pool, 0);
             state->buffer = larger;
         }
         ssize_t got = read_some(state->fd, state->buffer + used, capacity - used, -1);
@@ -159,11 +161,11 @@ static smalti_result read_file(smalti__source *source, const smalti__source_opti
     if (!state->stat.st_size)
         return read_stream(source, options->max_bytes, error);
     size_t size = at < state->stat.st_size ? (size_t)(state->stat.st_size - at) : 0;
-    if (options->max_bytes && size > options->max_bytes)
-        return too_large(source, options->max_bytes, error);
     size_t threshold = options->map_threshold ? options->map_threshold : DEFAULT_MAP_THRESHOLD;
     if (!at && size >= threshold && map_file(source, size, options->head_only))
         return SMALTI_OK;
+    if (options->max_bytes && size > options->max_bytes)
+        return too_large(source, options->max_bytes, error);
     return read_known(source, at, size, error);
 }
 
@@ -229,7 +231,7 @@ smalti_result smalti__source_measure(const char *path, int fd, size_t *size, sma
 {
     struct stat stat_now;
     bool named = path && strcmp(path, "-");
-    const char *name = named ? path : "standard input";
+    const char *name = named ? path : path ? "standard input" : "descriptor";
     int target = path ? STDIN_FILENO : fd;
     if (named ? stat(path, &stat_now) : fstat(target, &stat_now))
         return open_error(name, "cannot be opened", errno, error);

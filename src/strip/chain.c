@@ -122,7 +122,10 @@ static smalti_result stage_sizes(struct stage *stage, uint32_t rows, size_t *win
     stage->window_pitch = row_pitch(stage->left + core + edge);
     stage->output_pitch = row_pitch(stage->out.width * smalti__pixel_bytes(&stage->out));
     stage->rows_max = rows + 2 * stage->halo;
-    total_rows = (size_t)stage->rows_max + stage->halo; /* room for the edge below */
+    /* room for the edge below; the whole image with both its edges is the most there can be */
+    total_rows = (size_t)stage->rows_max + stage->halo;
+    if (total_rows > stage->in.height + 2 * (size_t)stage->halo)
+        total_rows = stage->in.height + 2 * (size_t)stage->halo;
     fits = fits && smalti__mul(stage->window_pitch, total_rows, window_bytes) &&
            smalti__mul(stage->output_pitch, (size_t)stage->outputs * rows, output_bytes) &&
            stage->window_pitch <= UINT32_MAX && stage->output_pitch <= UINT32_MAX;

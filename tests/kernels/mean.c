@@ -42,7 +42,7 @@ EXPORT(smalti_merge) int merge(state *s, const state *other)
 EXPORT(smalti_finish) int finish(const state *s, const smalti_tile *whole, double *values)
 {
     values[0] = (double)s->sum / (double)s->count;
-    values[1] = whole->image_width;
+    values[1] = whole->params[0] == 4 ? __builtin_nan("") : whole->image_width;
     values[2] = whole->image_height;
     *(uint64_t *)&values[3] = 0xfff0000012345678;
     return whole->params[0] == 3 ? 3 : 0;

@@ -53,6 +53,19 @@ TEST("a job is read as it is written and printed so that it reads the same")
     smalti_job_free(job);
 }
 
+TEST("what JSON cannot say is an error, and standard input keeps its name")
+{
+    char *text = NULL;
+    smalti_job *job = parse("{\"inputs\": [{\"path\": \"-\", \"name\": \"a.jpg\"}]}");
+    CHECK_OK(smalti_job_print(job, &text, &error), error);
+    CHECK_HAS(text, "\"name\": \"a.jpg\"");
+    free(text);
+    CHECK_OK(smalti_job_input_add(job, "odd-\xff.png", &error), error);
+    CHECK_INT(smalti_job_print(job, &text, &error), SMALTI_E_INVALID);
+    CHECK_HAS(error.message, "odd-");
+    smalti_job_free(job);
+}
+
 TEST("a mistake in a job is one error that names the key")
 {
     refused("{\"output\": {\"qualty\": 3}}", SMALTI_E_INVALID_KEY, "\"qualty\" in output: it has dir, file");
@@ -73,6 +86,9 @@ TEST("a mistake in a job is one error that names the key")
             "steps[0].kernel.params.a");
     refused("{\"inputs\": [1]}", SMALTI_E_INVALID_TYPE, "inputs[0]");
     refused("{\"inputs\": [\"/nonexistent/a.png\"]}", SMALTI_E_IO, "/nonexistent/a.png");
+    refused("{\"inputs\": [{\"path\": \"\", \"name\": \"a.png\"}]}", SMALTI_E_INVALID, "inputs[0]");
+    refused("{\"inputs\": [{\"path\": \"a.png\", \"name\": \"\"}]}", SMALTI_E_INVALID, "inputs[0]");
+    refused("{\"limits\": {\"metadata\": 0}}", SMALTI_E_INVALID_RANGE, "limits.metadata is 1 to");
     refused("[]", SMALTI_E_INVALID_TYPE, "a job is to be an object");
     refused("{\"output\": {}, \"output\": {}}", SMALTI_E_INVALID, "duplicate");
     refused("{\"output\": ", SMALTI_E_INVALID, "line 1");
@@ -154,6 +170,21 @@ TEST("folders and patterns become sorted inputs that keep their folders")
     remove_folder();
 }
 
+TEST("a folder that contains itself by a link is read once")
+{
+    make_folder();
+    touch("in/a.png"), touch("in/sub/b.png");
+    CHECK(symlink(".", "in/self") == 0 && symlink("../..", "in/sub/up") == 0);
+    smalti_job *job = NULL;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    CHECK_OK(smalti_job_input_expand(job, "in", true, &error), error);
+    CHECK_INT(job->input_count, 2);
+    CHECK_OK(smalti_job_input_expand(job, "in/**/*.png", false, &error), error);
+    CHECK_INT(job->input_count, 4);
+    smalti_job_free(job);
+    remove_folder();
+}
+
 static char *output_of(const char *path, const char *name, const char *key, const char *value, const char *format)
 {
     smalti_job *job = NULL;
@@ -223,7 +254,20 @@ TEST("outputs that meet each other or an input are refused before anything runs"
     conflict("x/a.png", NULL, "x", false, "over its input");
     conflict("x/a.png", NULL, "./y/../x/", false, "over its input");
     conflict("x/a.png", NULL, "link", false, "over its input");
+    conflict("x/a.png", NULL, "new/../x", false, "over its input");
+    conflict("x/a.png", NULL, "new/er/../../link", false, "over its input");
     conflict("x/a.png", NULL, "x", true, NULL);
+    touch("x/two\nlines.png"), touch("y/two\nlines.png");
+    conflict("x/two\nlines.png", "y/two\nlines.png", "out", false, "x/two\\x0alines.png and y/two\\x0alines.png would");
+    conflict("x/two\nlines.png", NULL, "x", false, "x/two\\x0alines.png would be written over its input");
+    CHECK(symlink("../x/a.png", "y/linked.png") == 0 && symlink("../out/c.png", "y/c.png") == 0);
+    touch("out/c.png"), touch("x/c.png");
+    conflict("x/c.png", "y/linked.png", "x/new", false, NULL);
+    conflict("x/c.png", "y/b.png", "out", false, NULL);
+    conflict("y/c.png", "y/b.png", "out", false, "out/c.png would be written over its input");
+    CHECK(symlink("../out/a.png", "y/other.png") == 0);
+    touch("out/a.png");
+    conflict("x/a.png", "y/other.png", "out", false, "out/a.png would be written over another input");
     conflict("x/a.png", "x/a.png", "out", false, "both");
     remove_folder();
 }

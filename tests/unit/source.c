@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 enum { PAGE = 4096, LARGE = 3 << 20 };
 
@@ -195,6 +196,44 @@ TEST("a descriptor of a file gives all of it and stays where it is")
         CHECK_INT(size, LARGE);
     }
     close(fd);
+}
+
+TEST("a pipe leaves no more in the pool than it says")
+{
+    enum { BYTES = 1 << 20 };
+    smalti_error error;
+    smalti__source source;
+    smalti__pool pool = {0};
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t child = fork();
+    if (!child) {
+        for (int i = 0; i < BYTES / 4096; i++)
+            if (write(ends[1], large, 4096) != 4096)
+                _exit(1);
+        _exit(0);
+    }
+    close(ends[1]);
+    CHECK_OK(smalti__source_open_fd(&source, ends[0], "pipe", &(smalti__source_options){.pool = &pool}, &error), error);
+    close(ends[0]);
+    CHECK(waitpid(child, NULL, 0) == child);
+    CHECK_INT(source.size, BYTES);
+    CHECK(pool.held_bytes <= source.memory_bytes + 4096);
+    smalti__source_close(&source);
+    smalti__pool_trim(&pool, 0);
+}
+
+TEST("a file that is mapped may be larger than max_bytes: it is no memory")
+{
+    smalti_error error;
+    smalti__source source;
+    smalti__source_options options = {.map_threshold = 1, .max_bytes = 1000};
+    const char *path = large_file("mapped");
+    CHECK_OK(smalti__source_open(&source, path, &options, &error), error);
+    CHECK_INT(source.size, LARGE);
+    smalti__source_close(&source);
+    options.map_threshold = SIZE_MAX;
+    CHECK_INT(smalti__source_open(&source, path, &options, &error), SMALTI_E_LIMIT);
 }
 
 TEST("standard input gives a file from where it is, also when nothing is left")
