@@ -21,13 +21,6 @@ enum {
     RUN_BITS = 10, /* about what a run costs */
 };
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return v;
-}
-
 /* --- a code from counts --- */
 
 /* Sorts the symbols that occur by count, ties by number. Counts are below 2^16. Returns how many there are. */
@@ -177,12 +170,20 @@ static size_t run_length(const uint8_t *in, size_t at, size_t size)
 
 static void count_bytes(uint32_t *counts, const uint8_t *in, size_t size)
 {
+    enum { WORDS = 4, STEP = WORDS * 8 };
     uint32_t tables[4][256] = {0}; /* one would wait for itself when bytes repeat */
     size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t v = load64(in + i);
-        for (int k = 0; k < 8; k++)
-            tables[k & 3][v >> (k * 8) & 255]++;
+    for (; i + STEP <= size; i += STEP) {
+        uint64_t words[WORDS];
+        memcpy(words, in + i, STEP);
+        if (words[0] == words[1] && words[1] == words[2] && words[2] == words[3] &&
+            words[0] == (words[0] << 8 | (words[0] & 255))) {
+            tables[0][in[i]] += STEP;
+            continue;
+        }
+        for (int w = 0; w < WORDS; w++)
+            for (int k = 0; k < 8; k++)
+                tables[k & 3][words[w] >> (k * 8) & 255]++;
     }
     for (; i < size; i++)
         tables[0][in[i]]++;
