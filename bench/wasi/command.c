@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A shipped kernel as a WASI command: a tile comes on standard input and the filtered one goes to standard output. The kernel's
- * source is included (KERNEL), so that `smalti bench strategies` compares ways to move pixels and nothing else. Pixels pass
- * as they are, with a header before them: classic.c is what people do, this is the same at its strongest.
+ * A shipped kernel as a WASI command: a tile comes on standard input and the filtered one goes to standard output. The
+ * kernel's source is included (KERNEL), so that `smalti bench strategies` compares ways to move pixels and nothing else.
+ * Pixels pass as they are, with a header before them: classic.c is what people do, this is the same at its strongest.
  *
  * Only for kernels that look at one pixel at a time: the tile is handed over as a single row. */
 #include "smalti_kernel.h"

@@ -67,56 +67,56 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_set(smalti_job *job, const
 typedef struct smalti_cancel smalti_cancel;
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_cancel_new(smalti_cancel **cancel, smalti_error *error);
 SMALTI_API void smalti_cancel_request(smalti_cancel *cancel); /**< from any thread, or a signal handler */
-SMALTI_API void smalti_cancel_free(smalti_cancel *cancel);    /**< NULL is fine */
+SMALTI_API void smalti_cancel_free(smalti_cancel *cancel); /**< NULL is fine */
 
 /** What a task, or a run, did. Sums over tasks unless said otherwise. */
 typedef struct smalti_stats {
-    size_t size;            /**< sizeof(smalti_stats) */
-    uint64_t tasks;         /**< tasks ended */
-    uint64_t done;          /**< … with a result */
-    uint64_t skipped;       /**< … because the output was there already */
-    uint64_t failed;        /**< … with an error, cancelled ones included */
-    uint64_t warnings;      /**< warnings given */
-    uint64_t pixels;        /**< pixels decoded */
-    uint64_t bytes_in;      /**< size of the inputs */
-    uint64_t bytes_out;     /**< size of the outputs */
-    uint64_t wall_ns;       /**< wall time; of a run: from its start to its end */
-    uint64_t cpu_ns;        /**< processor time of the threads that worked */
-    uint64_t read_ns;       /**< opening and reading inputs (a mapped file is read while decoding) */
-    uint64_t decode_ns;     /**< decoding */
-    uint64_t kernel_ns;     /**< kernels, their instances and their windows */
-    uint64_t encode_ns;     /**< encoding */
-    uint64_t write_ns;      /**< writing outputs and giving them their names */
-    uint64_t strips;        /**< calls of kernels */
-    uint64_t copied_rows;   /**< whole pixel rows copied from one place to another between decoder and encoder */
-    uint64_t copied_bytes;  /**< bytes of those */
+    size_t size; /**< sizeof(smalti_stats) */
+    uint64_t tasks; /**< tasks ended */
+    uint64_t done; /**< … with a result */
+    uint64_t skipped; /**< … because the output was there already */
+    uint64_t failed; /**< … with an error, cancelled ones included */
+    uint64_t warnings; /**< warnings given */
+    uint64_t pixels; /**< pixels decoded */
+    uint64_t bytes_in; /**< size of the inputs */
+    uint64_t bytes_out; /**< size of the outputs */
+    uint64_t wall_ns; /**< wall time; of a run: from its start to its end */
+    uint64_t cpu_ns; /**< processor time of the threads that worked */
+    uint64_t read_ns; /**< opening and reading inputs (a mapped file is read while decoding) */
+    uint64_t decode_ns; /**< decoding */
+    uint64_t kernel_ns; /**< kernels, their instances and their windows */
+    uint64_t encode_ns; /**< encoding */
+    uint64_t write_ns; /**< writing outputs and giving them their names */
+    uint64_t strips; /**< calls of kernels */
+    uint64_t copied_rows; /**< whole pixel rows copied from one place to another between decoder and encoder */
+    uint64_t copied_bytes; /**< bytes of those */
     uint64_t converted_bytes; /**< bytes written by a change of sample type, channels or orientation */
-    uint64_t halo_bytes;    /**< bytes copied to make halos (edges, and rows two strips share) */
-    uint64_t allocations;   /**< buffers taken from the system by lanes; buffers used again are not counted */
-    uint64_t peak_bytes;    /**< largest sum of admitted memory at one time (a run), or of the task */
+    uint64_t halo_bytes; /**< bytes copied to make halos (edges, and rows two strips share) */
+    uint64_t allocations; /**< buffers taken from the system by lanes; buffers used again are not counted */
+    uint64_t peak_bytes; /**< largest sum of admitted memory at one time (a run), or of the task */
 } smalti_stats;
 
 typedef enum smalti_event_kind {
     SMALTI_EVENT_STARTED = 1, /**< a task begins */
-    SMALTI_EVENT_PROGRESS,    /**< rows of a task are done; at most ten times a second for each task */
-    SMALTI_EVENT_WARNING,     /**< something was odd, the task goes on: error->message */
-    SMALTI_EVENT_DONE,        /**< a task ended with a result */
-    SMALTI_EVENT_SKIPPED,     /**< the output is there already */
-    SMALTI_EVENT_FAILED       /**< a task ended with an error */
+    SMALTI_EVENT_PROGRESS, /**< rows of a task are done; at most ten times a second for each task */
+    SMALTI_EVENT_WARNING, /**< something was odd, the task goes on: error->message */
+    SMALTI_EVENT_DONE, /**< a task ended with a result */
+    SMALTI_EVENT_SKIPPED, /**< the output is there already */
+    SMALTI_EVENT_FAILED /**< a task ended with an error */
 } smalti_event_kind;
 
 /** What happens in a run. Everything in it is borrowed during the callback. */
 typedef struct smalti_event {
-    size_t size;               /**< sizeof(smalti_event) */
+    size_t size; /**< sizeof(smalti_event) */
     smalti_event_kind kind;
-    uint64_t task;             /**< index of the input in the job */
+    uint64_t task; /**< index of the input in the job */
     uint64_t task_count;
-    const char *input;         /**< name of the input */
-    const char *output;        /**< path of the output; NULL when there is none */
-    uint32_t rows_done, rows;  /**< PROGRESS */
+    const char *input; /**< name of the input */
+    const char *output; /**< path of the output; NULL when there is none */
+    uint32_t rows_done, rows; /**< PROGRESS */
     const smalti_error *error; /**< WARNING and FAILED, else NULL */
     const smalti_stats *stats; /**< DONE, SKIPPED and FAILED, else NULL: of this task */
-    const char *measures;      /**< DONE: what measure kernels found, a JSON object; NULL when there are none */
+    const char *measures; /**< DONE: what measure kernels found, a JSON object; NULL when there are none */
 } smalti_event;
 
 /** Receives events: one at a time, from any thread of the run. */
@@ -124,13 +124,13 @@ typedef void (*smalti_event_fn)(void *user, const smalti_event *event);
 
 /** How to run. Zero in a field means its default. */
 typedef struct smalti_run_options {
-    size_t size;            /**< sizeof(smalti_run_options) */
-    uint32_t jobs;          /**< lanes: default one per processor */
-    uint64_t memory_bytes;  /**< memory budget of the process: default 1 GiB or half the machine's, the smaller */
-    uint32_t strip_rows;    /**< rows in a strip: default chosen from the image; any value gives the same bytes */
-    smalti_cancel *cancel;  /**< borrowed; NULL: cannot be cancelled */
-    smalti_event_fn event;  /**< NULL: none */
-    void *user;             /**< handed to event */
+    size_t size; /**< sizeof(smalti_run_options) */
+    uint32_t jobs; /**< lanes: default one per processor */
+    uint64_t memory_bytes; /**< memory budget of the process: default 1 GiB or half the machine's, the smaller */
+    uint32_t strip_rows; /**< rows in a strip: default chosen from the image; any value gives the same bytes */
+    smalti_cancel *cancel; /**< borrowed; NULL: cannot be cancelled */
+    smalti_event_fn event; /**< NULL: none */
+    void *user; /**< handed to event */
 } smalti_run_options;
 
 /** A checked, constant job with its kernels loaded; may run many times, in many threads at once. */

@@ -45,6 +45,7 @@ typedef struct smalti_kernel_info {
     uint32_t channels;         /**< bit (1 << n) for each channel count accepted */
     uint8_t output_channels[5]; /**< [n]: channels out for n in; 0 where n is not accepted */
     bool in_place;             /**< output may overwrite input */
+    bool premultiplied;        /**< with alpha, wants colours multiplied by it: the host does that, and undoes it */
     bool halo_dynamic;         /**< the halo depends on parameters: smalti_kernel_halo */
     uint32_t halo;             /**< the fixed halo in pixels on each side, when not dynamic */
     uint32_t state_bytes;      /**< measure: size of its state */
@@ -65,8 +66,8 @@ typedef struct smalti_kernel_options {
     uint64_t deadline_ms;       /**< one call of the kernel: default 10,000 */
     uint64_t compile_ms;        /**< compiling the module: default 30,000 */
     uint64_t memory_bytes;      /**< linear memory of an instance: default 256 MiB */
-    uint64_t stack_bytes;       /**< WebAssembly stack: default 512 KiB */
-    uint64_t module_bytes;      /**< largest module accepted: default 16 MiB */
+    uint64_t stack_bytes; /**< WebAssembly stack: 64 KiB to 2 MiB, default 512 KiB; the calling thread must have it */
+    uint64_t module_bytes; /**< largest module accepted: default 16 MiB */
     const char *cache_dir; /**< compiled modules; NULL: $XDG_CACHE_HOME/smalti/modules or ~/.cache/…; "": no cache */
 } smalti_kernel_options;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the commands share: messages, exit codes, text for people and JSON for programs. Data goes to standard output, all
- * else to standard error. */
+ * What the commands share: messages, exit codes, text for people and JSON for programs. Data goes to standard output,
+ * all else to standard error. */
 #ifndef SMALTI_CLI_CLI_H
 #define SMALTI_CLI_CLI_H
 

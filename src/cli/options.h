@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands and their options as constant tables. The one table of a command gives its parser, its --help, its man page and
- * its shell completions. */
+ * Commands and their options as constant tables. The one table of a command gives its parser, its --help, its man page
+ * and its shell completions. */
 #ifndef SMALTI_CLI_OPTIONS_H
 #define SMALTI_CLI_OPTIONS_H
 

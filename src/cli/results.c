@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Results on standard output while a batch runs. Tasks end in any order and are written in the order of the inputs, so that
- * the output is the same for every number of threads; a text waits only until those before it have ended. */
+ * Results on standard output while a batch runs. Tasks end in any order and are written in the order of the inputs, so
+ * that the output is the same for every number of threads; a text waits only until those before it have ended. */
 #include "cli/report.h"
 
 #include <jansson.h>

@@ -222,10 +222,11 @@ static smalti_result find_module(const char *name_or_path, uint64_t max, const v
     }
     const struct smalti__shipped *shipped = smalti__shipped_find(name_or_path);
     if (!shipped) {
-        char list[360];
+        char list[360], shown[64];
         return smalti__fail(error, SMALTI_E_INVALID,
-                            "no kernel '%.60s' is shipped (a file's name has a '/' or ends in .wasm); there are %s",
-                            name_or_path, smalti__shipped_list(list, sizeof list));
+                            "no kernel '%s' is shipped (a file's name has a '/' or ends in .wasm); there are %s",
+                            smalti__printable(name_or_path, strlen(name_or_path), shown, sizeof shown),
+                            smalti__shipped_list(list, sizeof list));
     }
     *data = shipped->data;
     *size = shipped->size;

@@ -124,6 +124,7 @@ static smalti__shape output_shape(const smalti__encoder_format *format, const sm
 {
     smalti__shape out = *last;
     out.sample = in->sample;
+    out.premultiplied = false;
     if (!format)
         return out;
     if (!(format->samples >> out.sample & 1))

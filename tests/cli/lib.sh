@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# A harness for tests of the command, sourced by each: test_* functions are run in the order they stand in the file, each in a
-# subshell with -e in a folder of its own, and told as TAP. The sentence is the comment line before the function.
+# A harness for tests of the command, sourced by each: test_* functions are run in the order they stand in the file, each
+# in a subshell with -e in a folder of its own, and told as TAP. The sentence is the comment line before the function.
 #   SCRIPT SMALTI MKIMAGE [PART OF A SENTENCE]
 # shellcheck shell=bash disable=SC2034 # used by those who source it
 set -u
-smalti=$1 mkimage=$2 only=${3-}
+smalti=$(realpath "$1") mkimage=$(realpath "$2") only=${3-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME=$work/cache # compiled kernels of this test only

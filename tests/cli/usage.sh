@@ -4,8 +4,8 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-commands=(run info kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench "bench strategies"
-    completion)
+commands=(run info kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench
+    "bench strategies" completion)
 
 # Long names of a command's options, as its help lists them.
 options_of() {

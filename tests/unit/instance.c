@@ -85,8 +85,7 @@ TEST("every misbehaviour is its own error, and the thread goes on")
     } cases[] = {
         {1, SMALTI_E_KERNEL_TIMEOUT, "kernel hostile: ran longer than its deadline of 60 ms in rows 32…36"},
         {2, SMALTI_E_KERNEL_TRAP, "kernel hostile: stack overflow in rows 32…36"},
-        {3, SMALTI_E_KERNEL_MEMORY,
-         "kernel hostile: unreachable instruction after taking "},
+        {3, SMALTI_E_KERNEL_MEMORY, "kernel hostile: unreachable instruction after taking "},
         {4, SMALTI_E_KERNEL_TRAP, "kernel hostile: out-of-bounds memory access in rows 32…36"},
         {5, SMALTI_E_KERNEL_TRAP, "kernel hostile: out-of-bounds memory access in rows 32…36"},
         {6, SMALTI_E_KERNEL_TRAP, "kernel hostile: unreachable instruction in rows 32…36"},
@@ -326,27 +325,31 @@ TEST("a memory of fixed size has no room for the host")
     CHECK_HAS(error.message, "kernel made: ");
 }
 
+struct small_stack {
+    smalti_kernel *kernel;
+    smalti_error error;
+};
+
 static void *run_on_small_stack(void *argument)
 {
-    smalti_error *error = argument;
-    smalti_kernel *kernel = kernel_load("hostile", (smalti_kernel_options){.stack_bytes = 2 << 20});
-    misbehave(kernel, 2, invert, error);
-    smalti_kernel_unref(kernel);
+    struct small_stack *s = argument;
+    misbehave(s->kernel, 2, invert, &s->error);
     return NULL;
 }
 
 TEST("a thread whose stack is smaller than the kernel's is an error, not a crash")
 {
-    smalti_error error = {0};
+    struct small_stack s = {.kernel = kernel_load("hostile", (smalti_kernel_options){.stack_bytes = 2 << 20})};
     pthread_t thread;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 1 << 20);
-    CHECK_INT(pthread_create(&thread, &attributes, run_on_small_stack, &error), 0);
+    CHECK_INT(pthread_create(&thread, &attributes, run_on_small_stack, &s), 0);
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);
-    CHECK_INT(error.code, SMALTI_E_KERNEL);
-    CHECK_HAS(error.message, "the calling thread has too little stack left");
+    smalti_kernel_unref(s.kernel);
+    CHECK_INT(s.error.code, SMALTI_E_KERNEL);
+    CHECK_HAS(s.error.message, "the calling thread has too little stack left");
 }
 
 TEST("kernels with different stack sizes run side by side")
@@ -361,6 +364,23 @@ TEST("kernels with different stack sizes run side by side")
         CHECK_INT(misbehave(kernel, 2, invert, &error), SMALTI_E_KERNEL_TRAP);
         smalti_kernel_unref(kernel);
     }
+}
+
+TEST("more instances than the engine holds are an error, and the room comes back")
+{
+    enum { MANY = 600 };
+    static smalti__instance *instances[MANY];
+    smalti_error error = {0};
+    int count = 0;
+    smalti_kernel *kernel = kernel_load("hostile", (smalti_kernel_options){0});
+    while (count < MANY && smalti__instance_new(kernel, NULL, &instances[count], &error) == SMALTI_OK)
+        count++;
+    for (int i = 0; i < count; i++)
+        smalti__instance_free(instances[i]);
+    if (count < MANY)
+        CHECK_INT(error.code, SMALTI_E_NOMEM);
+    CHECK_OK(misbehave(kernel, 0, invert, &error), error);
+    smalti_kernel_unref(kernel);
 }
 
 static void *run_many(void *argument)
@@ -390,9 +410,20 @@ TEST("threads share a kernel while others trap")
     smalti_kernel_unref(kernel);
 }
 
+#ifndef __has_feature /* clang's way to say which sanitizer there is; GCC defines a macro */
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+enum { CHILD_HAS_THREADS = 0 };
+#else
+enum { CHILD_HAS_THREADS = 1 };
+#endif
+
 TEST("deadlines hold in a forked child")
 {
     smalti_error error;
+    if (!CHILD_HAS_THREADS)
+        TEST_SKIP("ThreadSanitizer forbids threads in a forked child");
     smalti_kernel *kernel = kernel_load("hostile", (smalti_kernel_options){.deadline_ms = 60});
     CHECK_INT(misbehave(kernel, 1, invert, &error), SMALTI_E_KERNEL_TIMEOUT);
     pid_t child = fork();
