@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The PNG encoder: rows are filtered straight from the caller's memory into a buffer, and deflated from there.
  *
- * Efforts, on the 24 Kodak images (RGB / gray): bytes against zlib level 6 with the same filters, and how many times
- * faster than it deflating is.
- *   1  Up                              ISA-L 1        streaming   1.07 / 1.00   20 / 18
- *   2  Paeth                           ISA-L 1        streaming   1.05 / 0.99   21 / 18
- *   3  best of five by a quarter       ISA-L 1        streaming   1.05 / 0.99   21 / 19
- *   4  best of five by a quarter       ISA-L 3        streaming   1.03 / 0.99   22 / 19     the default
- *   5  best of five                    ISA-L 3        streaming   1.03 / 0.99   22 / 19
- *   6  best of five                    libdeflate 6   whole       0.99 / 0.99    3 / 3
- *   7  best of five                    libdeflate 7   whole       0.99 / 0.99    2 / 2
- *   8  best of five                    libdeflate 10  whole       0.95 / 0.96  0.7 / 0.9
- *   9  best of five                    libdeflate 12  whole       0.95 / 0.95  0.5 / 0.7
- * The filters of 4 make files 1 to 2 % smaller than those of 3, those of 5 another 0.4 %. "Whole" holds the filtered
- * image and its compressed form in memory. ISA-L 0 and 2 are no faster than 1 and 3. */
+ * Efforts, on 12 Kodak images (RGB / blurred with sigma 2 / gray): bytes against zlib level 6 with the same filters, and
+ * how many times faster than its deflating alone the whole encoder is.
+ *   1  Paeth                           runs                     1.04 / 1.03 / 0.94    47 / 46 / 43
+ *   2  Paeth                           runs or ISA-L 1          1.04 / 1.03 / 0.94    39 / 39 / 36
+ *   3  Paeth                           runs or ISA-L 3          1.04 / 1.03 / 0.94    39 / 39 / 36
+ *   4  best of five by a quarter       runs or ISA-L 3          1.05 / 1.03 / 0.95    39 / 39 / 35    the default
+ *   5  best of five                    runs or ISA-L 3          1.05 / 1.03 / 0.94    37 / 36 / 33
+ *   6  best of five                    runs or libdeflate 6     0.99 / 0.99 / 0.94     3 / 3 / 3
+ *   7  best of five                    runs or libdeflate 7     0.99 / 0.97 / 0.94     2 / 2 / 2
+ *   8  best of five                    runs or libdeflate 10    0.95 / 0.89 / 0.94   0.7 / 0.3 / 0.9
+ *   9  best of five                    runs or libdeflate 12    0.95 / 0.89 / 0.94   0.5 / 0.2 / 0.7
+ * "Runs" is png_huffman.c, which photographs get; 2 to 5 choose for each batch of rows, 6 to 9 take the smaller of both
+ * and hold the filtered image and its compressed form in memory. The filters of 4 make files 0 to 1 % smaller than
+ * those of 1 to 3, those of 5 another 0.4 %. Drawings and screenshots: 1.50 with 1, 1.24 to 1.26 with 2 to 5, of which
+ * 2 is the fastest. */
 #include "encode/png.h"
 
 /* Filtered bytes that are deflated at a time. */
 enum { FILTERED_BYTES = 128 * 1024 };
 
 static const smalti__png_effort efforts[9] = {
-    {.filter = SMALTI__PNG_PAETH},    {.isal_level = 1, .filter = SMALTI__PNG_PAETH},
-    {.isal_level = 1, .stride = 8},   {.isal_level = 3, .stride = 4},
-    {.isal_level = 3, .stride = 1},   {.whole_level = 6, .stride = 1},
-    {.whole_level = 7, .stride = 1},  {.whole_level = 10, .stride = 1},
-    {.whole_level = 12, .stride = 1},
+    {.filter = SMALTI__PNG_PAETH}, /* 1 */
+    {.isal_level = 1, .filter = SMALTI__PNG_PAETH}, /* 2 */
+    {.isal_level = 3, .filter = SMALTI__PNG_PAETH}, /* 3 */
+    {.isal_level = 3, .stride = 4}, /* 4 */
+    {.isal_level = 3, .stride = 1}, /* 5 */
+    {.whole_level = 6, .stride = 1}, /* 6 */
+    {.whole_level = 7, .stride = 1}, /* 7 */
+    {.whole_level = 10, .stride = 1}, /* 8 */
+    {.whole_level = 12, .stride = 1}, /* 9 */
 };
 
 static const smalti__png_effort *effort_of(const smalti__encode_params *params)

@@ -45,12 +45,13 @@ static bool whole_bound(size_t image_bytes, size_t *bound)
 
 size_t smalti__png_deflate_bytes(const smalti__png_effort *effort, size_t image_bytes)
 {
-    size_t sum;
+    size_t sum = OUT_BYTES + sizeof(smalti__huffman), packed;
+    if (effort->isal_level)
+        sum += sizeof(struct isal_zstream) + level_buffer_bytes(effort);
     if (!effort->whole_level)
-        return OUT_BYTES + sizeof(smalti__huffman) +
-               (effort->isal_level ? sizeof(struct isal_zstream) + level_buffer_bytes(effort) : 0);
-    return whole_bound(image_bytes, &sum) && smalti__add(sum, OUT_BYTES + compressor_bytes(effort), &sum) ? sum
-                                                                                                          : SIZE_MAX;
+        return sum;
+    sum += compressor_bytes(effort);
+    return whole_bound(image_bytes, &packed) && smalti__add(sum, packed, &sum) ? sum : SIZE_MAX;
 }
 
 static void begin_idat(smalti__png_encoder *png, size_t at)

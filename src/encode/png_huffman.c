@@ -21,13 +21,6 @@ enum {
     RUN_BITS = 10, /* about what a run costs */
 };
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return v;
-}
-
 /* --- a code from counts --- */
 
 /* Sorts the symbols that occur by count, ties by number. Counts are below 2^16. Returns how many there are. */
@@ -177,12 +170,20 @@ static size_t run_length(const uint8_t *in, size_t at, size_t size)
 
 static void count_bytes(uint32_t *counts, const uint8_t *in, size_t size)
 {
+    enum { WORDS = 4, STEP = WORDS * 8 };
     uint32_t tables[4][256] = {0}; /* one would wait for itself when bytes repeat */
     size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t v = load64(in + i);
-        for (int k = 0; k < 8; k++)
-            tables[k & 3][v >> (k * 8) & 255]++;
+    for (; i + STEP <= size; i += STEP) {
+        uint64_t words[WORDS];
+        memcpy(words, in + i, STEP);
+        if (words[0] == words[1] && words[1] == words[2] && words[2] == words[3] &&
+            words[0] == (words[0] << 8 | (words[0] & 255))) {
+            tables[0][in[i]] += STEP;
+            continue;
+        }
+        for (int w = 0; w < WORDS; w++)
+            for (int k = 0; k < 8; k++)
+                tables[k & 3][words[w] >> (k * 8) & 255]++;
     }
     for (; i < size; i++)
         tables[0][in[i]]++;
@@ -194,7 +195,7 @@ static void count_bytes(uint32_t *counts, const uint8_t *in, size_t size)
 static void shortest_runs(uint16_t shortest[256], const uint32_t *counts, size_t size)
 {
     for (uint32_t i = 0; i < 256; i++) {
-        /* bits of a literal in quarters, rounded down: log2(size / count) from the first bits of (size / count)^4 */
+        /* bits of a literal in quarters, rounded down: log2(size / count), a straight line between powers */
         uint32_t ratio = counts[i] ? (uint32_t)(size * 16 / counts[i]) : 1u << 20,
                  log = 31 - (uint32_t)__builtin_clz(ratio);
         uint32_t quarters = (log - 4) * 4 + (ratio >> (log - 2) & 3);
@@ -252,16 +253,16 @@ static void find_runs(smalti__huffman *block, const uint8_t *in, size_t size)
 
 /* --- a block's head --- */
 
+static const uint8_t head_order[HEAD_SYMBOLS] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+static const uint8_t head_extra_bits[HEAD_SYMBOLS] = {[16] = 2, [17] = 3, [18] = 7};
+
 static void put_head_symbol(smalti__huffman *block, uint32_t *counts, uint32_t symbol, uint32_t extra)
 {
-    static const uint8_t extra_bits[HEAD_SYMBOLS] = {[16] = 2, [17] = 3, [18] = 7};
     block->head[block->head_count] = (uint8_t)symbol;
     block->head_extra[block->head_count++] = (uint8_t)extra;
-    block->head_bits += extra_bits[symbol];
+    block->head_bits += head_extra_bits[symbol];
     counts[symbol]++;
 }
-
-static const uint8_t head_order[HEAD_SYMBOLS] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
 
 /* Code lengths as runs. All length symbols and two distances are named, so that there is but one case. */
 static void make_head(smalti__huffman *block)
@@ -341,7 +342,6 @@ static inline void put_code(smalti__huffman_bits *bits, uint32_t code)
 
 static void put_head(const smalti__huffman *block, smalti__huffman_bits *bits, bool last)
 {
-    static const uint8_t extra_bits[HEAD_SYMBOLS] = {[16] = 2, [17] = 3, [18] = 7};
     put_bits(bits, (uint64_t)last | BLOCK_DYNAMIC << 1, 3);
     put_bits(bits, SMALTI__HUFFMAN_SYMBOLS - 257, 5);
     put_bits(bits, 2 - 1, 5);
@@ -353,7 +353,7 @@ static void put_head(const smalti__huffman *block, smalti__huffman_bits *bits, b
     }
     for (uint32_t i = 0; i < block->head_count; i++) {
         put_code(bits, block->head_codes[block->head[i]]);
-        put_bits(bits, block->head_extra[i], extra_bits[block->head[i]]);
+        put_bits(bits, block->head_extra[i], head_extra_bits[block->head[i]]);
         flush_bits(bits);
     }
 }

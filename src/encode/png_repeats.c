@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether a search for matches would pay for some filtered rows: looks for what repeats in one of eight bytes of them. */
+ * Whether a search for matches would pay for some filtered rows: looks for what repeats in one of 32 bytes of them. */
 #include "encode/png.h"
 
 enum {
@@ -9,7 +9,7 @@ enum {
     SPACING = 16, /* of the words that are looked for */
     SAMPLE = 128,
     SAMPLE_EVERY = 4096,
-    ALL_MOST = 16384, /* a sample of less says little */
+    ALL_MOST = 16384, /* less is looked at as a whole: samples of it would say little */
     SIZE_MOST = SPACING << 16, /* words are numbered in 16 bits; what is behind is as what is before */
     MATCH_BITS = 24,        /* about what a match costs */
     RARE_BITS = 12,         /* of bytes without a code */
