@@ -3,8 +3,8 @@
 #include <smalti_kernel.h>
 
 SMALTI_DESCRIBE({
-    "name": "box-blur", "version": "1.0", "abi": 1, "kind": "tile",
-    "summary": "mean of (2 radius + 1)^2 pixels; all channels alike",
+    "name": "box-blur", "version": "1.0", "abi": 1, "kind": "tile", "alpha": "premultiplied",
+    "summary": "mean of (2 radius + 1)^2 pixels",
     "samples": ["u8", "u16"], "channels": [1, 2, 3, 4], "halo": "dynamic",
     "params": [{"name": "radius", "type": "integer", "min": 1, "max": 100, "default": 2, "unit": "pixels"}]
 })

@@ -3,8 +3,8 @@
 #include "gaussian.h"
 
 SMALTI_DESCRIBE({
-    "name": "gaussian-blur", "version": "1.0", "abi": 1, "kind": "tile",
-    "summary": "Gaussian blur, cut at 3 sigma; all channels alike",
+    "name": "gaussian-blur", "version": "1.0", "abi": 1, "kind": "tile", "alpha": "premultiplied",
+    "summary": "Gaussian blur, cut at 3 sigma",
     "samples": ["u8", "u16", "f32"], "channels": [1, 2, 3, 4], "halo": "dynamic",
     "params": [{"name": "sigma", "type": "number", "min": 0.3, "max": 50, "default": 2, "unit": "pixels"}]
 })

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gaussian blur of single rows: down the columns into a row in scratch, then across that row. Bytes are computed in
  * 16-bit fixed point (weights in units of 1/65536, 6 bits of fraction between the two passes), other samples in floats.
- * All channels are treated alike, alpha too. */
+ * All channels are treated alike, alpha too: the host multiplies colours by it. */
 #ifndef SMALTI_KERNELS_GAUSSIAN_H
 #define SMALTI_KERNELS_GAUSSIAN_H
 

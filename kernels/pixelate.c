@@ -3,8 +3,8 @@
 #include <smalti_kernel.h>
 
 SMALTI_DESCRIBE({
-    "name": "pixelate", "version": "1.0", "abi": 1, "kind": "tile",
-    "summary": "squares of the mean colour; all channels alike",
+    "name": "pixelate", "version": "1.0", "abi": 1, "kind": "tile", "alpha": "premultiplied",
+    "summary": "squares of the mean colour",
     "samples": ["u8", "u16", "f32"], "channels": [1, 2, 3, 4], "halo": "dynamic",
     "params": [{"name": "size", "type": "integer", "min": 1, "max": 256, "default": 8, "unit": "pixels"}]
 })

@@ -45,6 +45,7 @@ typedef struct smalti_kernel_info {
     uint32_t channels;         /**< bit (1 << n) for each channel count accepted */
     uint8_t output_channels[5]; /**< [n]: channels out for n in; 0 where n is not accepted */
     bool in_place;             /**< output may overwrite input */
+    bool premultiplied;        /**< with alpha, wants colours multiplied by it: the host does that, and undoes it */
     bool halo_dynamic;         /**< the halo depends on parameters: smalti_kernel_halo */
     uint32_t halo;             /**< the fixed halo in pixels on each side, when not dynamic */
     uint32_t state_bytes;      /**< measure: size of its state */

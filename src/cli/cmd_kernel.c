@@ -137,6 +137,7 @@ static void write_json(cli_json *json, const smalti_kernel_info *info)
     cli_json_close(json, ']');
     write_channels(json, info);
     cli_json_bool(json, "in_place", info->in_place);
+    cli_json_bool(json, "premultiplied", info->premultiplied);
     if (info->halo_dynamic)
         cli_json_text(json, "halo", "dynamic");
     else
@@ -214,6 +215,7 @@ static void print_info(const smalti_kernel_info *info)
     else
         printf("\nhalo        %u pixels\n", info->halo);
     printf("in place    %s\n", info->in_place ? "yes" : "no");
+    printf("alpha       %s\n", info->premultiplied ? "premultiplied" : "straight");
     printf("module      %s, %s\n", cli_printable(info->source, text, sizeof text),
            cli_bytes_text(info->module_bytes, bytes, sizeof bytes));
     printf("checks      descriptor, imports (none) and exports are right\n");

@@ -23,7 +23,8 @@ const cli_exit_class cli_exit_classes[] = {
     {0},
 };
 
-static void fill(smalti_error *error, smalti_result code, int sys_errno, const char *format, va_list list)
+__attribute__((__format__(__printf__, 4, 0))) static void fill(smalti_error *error, smalti_result code, int sys_errno,
+                                                               const char *format, va_list list)
 {
     *error = (smalti_error){.code = code, .sys_errno = sys_errno, .offset = SMALTI_NO_OFFSET};
     int length = vsnprintf(error->message, sizeof error->message, format, list);

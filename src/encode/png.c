@@ -20,15 +20,11 @@
 enum { FILTERED_BYTES = 128 * 1024 };
 
 static const smalti__png_effort efforts[9] = {
-    {1, 0, SMALTI__PNG_UP, 0},
-    {1, 0, SMALTI__PNG_PAETH, 0},
-    {3, 0, SMALTI__PNG_PAETH, 0},
-    {3, 0, 0, 4},
-    {3, 0, 0, 1},
-    {0, 6, 0, 1},
-    {0, 7, 0, 1},
-    {0, 10, 0, 1},
-    {0, 12, 0, 1},
+    {.filter = SMALTI__PNG_PAETH},    {.isal_level = 1, .filter = SMALTI__PNG_PAETH},
+    {.isal_level = 1, .stride = 8},   {.isal_level = 3, .stride = 4},
+    {.isal_level = 3, .stride = 1},   {.whole_level = 6, .stride = 1},
+    {.whole_level = 7, .stride = 1},  {.whole_level = 10, .stride = 1},
+    {.whole_level = 12, .stride = 1},
 };
 
 static const smalti__png_effort *effort_of(const smalti__encode_params *params)
@@ -49,7 +45,7 @@ static size_t filtered_bytes(const smalti__png_effort *effort, size_t row_bytes,
 {
     size_t image = image_bytes(row_bytes, height);
     size_t batch = row_bytes + 1 > FILTERED_BYTES ? row_bytes + 1 : FILTERED_BYTES;
-    return effort->isal_level && batch < image ? batch : image;
+    return !effort->whole_level && batch < image ? batch : image;
 }
 
 static size_t work_bytes(uint32_t width, uint32_t height, uint32_t channels, smalti_sample sample,

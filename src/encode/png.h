@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the PNG encoder share: png.c (rows → filtered bytes, life cycle), png_deflate.c (filtered bytes →
- * IDAT chunks), png_head.c (what stands in front of the pixels). */
+ * IDAT chunks) with png_huffman.c and png_repeats.c, png_head.c (what stands in front of the pixels). */
 #ifndef SMALTI_SRC_ENCODE_PNG_H
 #define SMALTI_SRC_ENCODE_PNG_H
 
 #include "encode/encode.h"
+#include "encode/png_huffman.h"
 #include "pixel/png_filter.h"
 
 /* How an effort is made. */
 typedef struct smalti__png_effort {
-    uint8_t isal_level;  /* streaming with ISA-L; 0: libdeflate instead, over the whole filtered image in memory */
-    uint8_t whole_level; /* libdeflate's level */
-    uint8_t filter;      /* for all rows, unless … */
+    uint8_t
+        whole_level; /* not 0: libdeflate at that level, over the whole filtered image in memory; else batches of rows */
+    uint8_t isal_level; /* … of which those that repeat go through ISA-L; 0: none */
+    uint8_t filter; /* for all rows, unless … */
     uint8_t stride; /* … not 0: the filter with the least sum of differences over one of so many blocks of a row */
 } smalti__png_effort;
 
@@ -26,11 +28,15 @@ typedef struct smalti__png_encoder {
     uint8_t *filtered; /* the same rows fill it however they come in, so that the compressor sees the same pieces */
     size_t filtered_size, filtered_room;
 
+    smalti__huffman *block;
     struct isal_zstream *stream;
     uint8_t *level_buffer;
+    bool in_stream; /* the batch before went through it */
+    uint32_t adler;
     uint8_t *out; /* head of the file, then one IDAT chunk after the other */
     size_t head_bytes; /* of the head, as long as it is only there */
     size_t out_chunk; /* where in it the IDAT chunk begins */
+    size_t out_size; /* where in it the IDAT chunk ends so far */
 } smalti__png_encoder;
 
 /* png_head.c */
@@ -46,5 +52,9 @@ smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *e
 /* Compresses what is in filtered. last: also ends the stream and the file. */
 smalti_result smalti__png_deflate(smalti__png_encoder *png, bool last, smalti_error *error);
 void smalti__png_deflate_close(smalti__png_encoder *png);
+
+/* png_repeats.c */
+/* How much of what literals take (bits of each, 0: unknown) matches other than runs would save, in thousandths. */
+uint32_t smalti__png_repeats(const uint8_t *in, size_t size, const uint8_t *literal_bits);
 
 #endif

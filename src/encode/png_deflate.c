@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From filtered bytes to IDAT chunks: ISA-L while rows come in, or libdeflate over all of them at the end. */
+ * From filtered bytes to IDAT chunks: in batches while rows come in, or by libdeflate over all of them at the end.
+ *
+ * Each batch ends at a byte and refers to no other, but for batches in a row that go through ISA-L: so the coder is
+ * chosen anew for each. The stream's head and checksum are put around them here. */
 #include "encode/png.h"
 
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
 
 enum {
-    IDAT_BYTES = 64 * 1024,
+    IDAT_BYTES = 128 * 1024,
     CHUNK_HEAD = 8, /* length and type */
     CHUNK_CRC = 4,
+    ADLER = 4,
     FILE_HEAD = SMALTI__PNG_HEAD_BYTES,
-    FILE_END = 12,        /* IEND */
+    FILE_END = 12, /* IEND */
+    OUT_BYTES = FILE_HEAD + CHUNK_HEAD + IDAT_BYTES + CHUNK_CRC + FILE_END,
     INPUT_MOST = 1 << 24, /* ISA-L counts in 32 bits, some of them signed */
+    /* ISA-L is worth it from that much saved, in thousandths of what literals take … */
+    REPEATS_LEAST = 70,
+    /* … unless runs alone make the batch so many times smaller: ISA-L takes matches far away for most of them. */
+    RUNS_ENOUGH = 40,
 };
+_Static_assert(IDAT_BYTES > SMALTI__HUFFMAN_BLOCK + 64 && CHUNK_CRC + FILE_END >= SMALTI__HUFFMAN_SLACK, "");
 /* One IDAT chunk is at most 2^31 - 1 bytes; the whole stream is cut into such pieces if it has to be. */
 static const size_t whole_idat_most = (size_t)1 << 30;
 
@@ -35,28 +45,29 @@ static bool whole_bound(size_t image_bytes, size_t *bound)
 
 size_t smalti__png_deflate_bytes(const smalti__png_effort *effort, size_t image_bytes)
 {
-    size_t out = IDAT_BYTES + FILE_HEAD + CHUNK_HEAD + CHUNK_CRC + FILE_END, sum;
-    if (effort->isal_level)
-        return out + sizeof(struct isal_zstream) + level_buffer_bytes(effort);
-    return whole_bound(image_bytes, &sum) && smalti__add(sum, out + compressor_bytes(effort), &sum) ? sum : SIZE_MAX;
+    size_t sum;
+    if (!effort->whole_level)
+        return OUT_BYTES + sizeof(smalti__huffman) +
+               (effort->isal_level ? sizeof(struct isal_zstream) + level_buffer_bytes(effort) : 0);
+    return whole_bound(image_bytes, &sum) && smalti__add(sum, OUT_BYTES + compressor_bytes(effort), &sum) ? sum
+                                                                                                          : SIZE_MAX;
 }
 
 static void begin_idat(smalti__png_encoder *png, size_t at)
 {
     png->out_chunk = at;
-    png->stream->next_out = png->out + at + CHUNK_HEAD;
-    png->stream->avail_out = IDAT_BYTES;
+    png->out_size = at + CHUNK_HEAD;
 }
 
-smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *error)
+/* Bytes that the chunk still takes, with the checksum behind the last of them. */
+static size_t idat_room(const smalti__png_encoder *png)
+{
+    return png->out_chunk + CHUNK_HEAD + IDAT_BYTES - ADLER - png->out_size;
+}
+
+static smalti_result open_stream(smalti__png_encoder *png, smalti_error *error)
 {
     smalti__pool *pool = png->base.params.pool;
-    png->out = smalti__pool_get(pool, IDAT_BYTES + FILE_HEAD + CHUNK_HEAD + CHUNK_CRC + FILE_END);
-    if (!png->out)
-        return smalti__fail_nomem(error, IDAT_BYTES);
-    SMALTI__TRY(smalti__png_write_head(png, error));
-    if (!png->effort->isal_level)
-        return SMALTI_OK;
     png->stream = smalti__pool_get(pool, sizeof *png->stream);
     png->level_buffer = smalti__pool_get(pool, level_buffer_bytes(png->effort));
     if (!png->stream || !png->level_buffer)
@@ -65,8 +76,25 @@ smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *e
     png->stream->level = png->effort->isal_level;
     png->stream->level_buf = png->level_buffer;
     png->stream->level_buf_size = (uint32_t)level_buffer_bytes(png->effort);
-    png->stream->gzip_flag = IGZIP_ZLIB;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *error)
+{
+    smalti__pool *pool = png->base.params.pool;
+    png->out = smalti__pool_get(pool, OUT_BYTES);
+    if (!png->out)
+        return smalti__fail_nomem(error, OUT_BYTES);
+    SMALTI__TRY(smalti__png_write_head(png, error));
+    png->block = smalti__pool_get(pool, sizeof *png->block);
+    if (!png->block)
+        return smalti__fail_nomem(error, sizeof *png->block);
+    if (png->effort->isal_level)
+        SMALTI__TRY(open_stream(png, error));
     begin_idat(png, png->head_bytes);
+    png->adler = 1;
+    png->out[png->out_size++] = 0x78; /* deflate with a window of 32 KiB … */
+    png->out[png->out_size++] = 0x01; /* … by a fast compressor */
     return SMALTI_OK;
 }
 
@@ -75,6 +103,7 @@ void smalti__png_deflate_close(smalti__png_encoder *png)
     smalti__pool *pool = png->base.params.pool;
     smalti__pool_put(pool, png->level_buffer);
     smalti__pool_put(pool, png->stream);
+    smalti__pool_put(pool, png->block);
     smalti__pool_put(pool, png->out);
 }
 
@@ -92,7 +121,7 @@ static smalti_result flush_idat(smalti__png_encoder *png, bool last, smalti_erro
 {
     static const uint8_t iend[FILE_END] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
     uint8_t *chunk = png->out + png->out_chunk;
-    uint8_t *end = close_idat(chunk, (size_t)(png->stream->next_out - chunk) - CHUNK_HEAD);
+    uint8_t *end = close_idat(chunk, png->out_size - png->out_chunk - CHUNK_HEAD);
     if (last) {
         memcpy(end, iend, sizeof iend);
         end += sizeof iend;
@@ -102,29 +131,99 @@ static smalti_result flush_idat(smalti__png_encoder *png, bool last, smalti_erro
     return SMALTI_OK;
 }
 
-static smalti_result deflate_stream(smalti__png_encoder *png, bool last, smalti_error *error)
+/* One of the blocks of equal size that a batch is cut into. */
+static size_t block_bytes(size_t batch)
+{
+    size_t count = (batch + SMALTI__HUFFMAN_BLOCK - 1) / SMALTI__HUFFMAN_BLOCK;
+    return (batch + count - 1) / count;
+}
+
+/* Runs and Huffman codes. The first block is planned already. */
+static smalti_result deflate_runs(smalti__png_encoder *png, size_t bound, bool last, smalti_error *error)
+{
+    const uint8_t *in = png->filtered;
+    size_t left = png->filtered_size, size = block_bytes(left);
+    smalti__huffman_bits bits = {0};
+    for (;;) {
+        if (bound + SMALTI__HUFFMAN_END_BYTES > idat_room(png))
+            SMALTI__TRY(flush_idat(png, false, error));
+        bits.out = png->out + png->out_size;
+        smalti__huffman_put(png->block, &bits, in, size, last && size == left);
+        in += size;
+        left -= size;
+        if (!left)
+            break;
+        png->out_size = (size_t)(bits.out - png->out);
+        size = left < size ? left : size;
+        bound = smalti__huffman_plan(png->block, in, size);
+    }
+    smalti__huffman_put_end(&bits, last);
+    png->out_size = (size_t)(bits.out - png->out);
+    return SMALTI_OK;
+}
+
+/* ISA-L, without a memory of what did not go through it. */
+static smalti_result deflate_repeats(smalti__png_encoder *png, bool last, smalti_error *error)
 {
     struct isal_zstream *stream = png->stream;
-    const uint8_t *in = png->filtered;
     size_t left = png->filtered_size;
+    if (!png->in_stream)
+        isal_deflate_reset(stream);
+    stream->next_in = png->filtered;
     do {
         size_t piece = left < INPUT_MOST ? left : INPUT_MOST;
-        stream->next_in = (uint8_t *)in;
-        stream->avail_in = (uint32_t)piece;
-        stream->end_of_stream = last && piece == left;
-        in += piece;
         left -= piece;
-        do {
-            if (!stream->avail_out)
+        stream->avail_in = (uint32_t)piece;
+        stream->end_of_stream = last && !left;
+        stream->flush = left ? NO_FLUSH : SYNC_FLUSH;
+        for (bool more = true; more;) {
+            if (!idat_room(png))
                 SMALTI__TRY(flush_idat(png, false, error));
+            stream->next_out = png->out + png->out_size;
+            stream->avail_out = (uint32_t)idat_room(png);
             int outcome = isal_deflate(stream);
             smalti__clear_upper_registers();
             if (outcome != COMP_OK)
                 return smalti__fail(error, SMALTI_E_INVALID, "PNG encoder: deflate failed (%d)", outcome);
-        } while (stream->end_of_stream ? stream->internal_state.state != ZSTATE_END : stream->avail_in > 0);
+            png->out_size = (size_t)(stream->next_out - png->out);
+            more = stream->end_of_stream ? stream->internal_state.state != ZSTATE_END
+                                         : stream->avail_in > 0 || !stream->avail_out;
+        }
     } while (left);
+    return SMALTI_OK;
+}
+
+static bool repeats_pay(const smalti__png_encoder *png, size_t first_bound)
+{
+    if (!png->effort->isal_level || first_bound * RUNS_ENOUGH < block_bytes(png->filtered_size))
+        return false;
+    return smalti__png_repeats(png->filtered, png->filtered_size, png->block->lengths) >= REPEATS_LEAST;
+}
+
+static smalti_result deflate_batch(smalti__png_encoder *png, bool last, smalti_error *error)
+{
+    png->adler = libdeflate_adler32(png->adler, png->filtered, png->filtered_size);
+    size_t bound = smalti__huffman_plan(png->block, png->filtered, block_bytes(png->filtered_size));
+    bool repeats = repeats_pay(png, bound);
+    SMALTI__TRY(repeats ? deflate_repeats(png, last, error) : deflate_runs(png, bound, last, error));
+    png->in_stream = repeats;
     png->filtered_size = 0;
-    return last ? flush_idat(png, true, error) : SMALTI_OK;
+    if (!last)
+        return SMALTI_OK;
+    smalti__put_be32(png->out + png->out_size, png->adler);
+    png->out_size += ADLER;
+    return flush_idat(png, true, error);
+}
+
+/* What the whole image would take without a search for matches. */
+static size_t runs_bytes(const smalti__png_encoder *png)
+{
+    size_t bytes = 0;
+    for (size_t at = 0, size; at < png->filtered_size; at += size) {
+        size = png->filtered_size - at < SMALTI__HUFFMAN_BLOCK ? png->filtered_size - at : SMALTI__HUFFMAN_BLOCK;
+        bytes += smalti__huffman_plan(png->block, png->filtered + at, size);
+    }
+    return bytes;
 }
 
 /* All at once: the buffer holds the whole filtered image. */
@@ -138,6 +237,11 @@ static smalti_result deflate_whole(smalti__png_encoder *png, smalti_error *error
     if (packed && compressor)
         size = libdeflate_zlib_compress(compressor, png->filtered, png->filtered_size, packed, bound);
     libdeflate_free_compressor(compressor);
+    if (size > runs_bytes(png)) {
+        /* as it often is with gray photographs, where far matches cost more than their literals */
+        smalti__pool_put(png->base.params.pool, packed);
+        return deflate_batch(png, true, error);
+    }
     smalti_result result =
         size ? smalti__sink_write(png->base.sink, png->out, png->head_bytes, error) : smalti__fail_nomem(error, bound);
     for (size_t at = 0; at < size && result == SMALTI_OK; at += whole_idat_most) {
@@ -151,5 +255,5 @@ static smalti_result deflate_whole(smalti__png_encoder *png, smalti_error *error
 
 smalti_result smalti__png_deflate(smalti__png_encoder *png, bool last, smalti_error *error)
 {
-    return png->effort->isal_level ? deflate_stream(png, last, error) : deflate_whole(png, error);
+    return png->effort->whole_level ? deflate_whole(png, error) : deflate_batch(png, last, error);
 }

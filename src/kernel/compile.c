@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Wasmtime cannot be interrupted while it compiles, and 30 KB of code can be made to take it minutes and gigabytes. So a
  * module is compiled in a forked child, whose memory, processor time and output are limited, and which is killed at the
- * deadline. The child of a program with threads inherits whatever locks its other threads held; the C library makes its own
- * safe (malloc, threads), the child uses nothing else of the program, and should it hang all the same the deadline ends it.
+ * deadline. The child of a program with threads inherits whatever locks its other threads held. The C library makes its own
+ * safe (malloc, threads), but Wasmtime has one that threads take for an instant when they load code or trap: a child that
+ * stands still is killed and made again.
  *
  * Modules that ship with the library need no such care and are compiled on a thread of this process. So are others where
  * no child can be made (in a jail): a thread that misses the deadline is left behind to go on until it is done, and its
@@ -26,7 +27,9 @@ enum {
     MAX_LEFT_BEHIND = 4,
     COMPILER_STACK = 8 * 1024 * 1024,
     COMPILER_MEMORY = 1024 * 1024 * 1024, /* of the child, beyond what it was born with */
-    MAX_ARTIFACT = 256 * 1024 * 1024
+    MAX_ARTIFACT = 256 * 1024 * 1024,
+    MAX_CHILDREN = 4,    /* made again when stuck; the last is not watched: it may be the machine that stands still */
+    WATCH_NS = 500000000 /* far more than a working child ever waits for a processor */
 };
 
 #ifndef __has_feature /* clang's way to say which sanitizer there is; GCC defines a macro */
@@ -180,39 +183,63 @@ static void __attribute__((noreturn)) child_main(const work *w, int result_fd)
     _exit(written && write_at(3, &v, sizeof v, 0) ? 0 : 1);
 }
 
-/* Sleeps until the child ends or until_ns, whichever is first; at most a millisecond where it cannot be told when. */
+/* Sleeps until the child ends or until_ns, whichever is first; a millisecond where it cannot be told when. */
 static void sleep_on(int child_fd, uint64_t until_ns)
 {
     uint64_t now = smalti__now_ns(), left = until_ns > now ? until_ns - now : 0;
     struct pollfd wait = {.fd = child_fd, .events = POLLIN};
-    uint64_t most = child_fd < 0 ? 1000000 : 1000000000;
-    struct timespec time = {0, 0};
-    time.tv_nsec = (long)(left < most ? left : most - 1);
+    if (child_fd < 0 && left > 1000000)
+        left = 1000000;
+    const struct timespec time = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
     ppoll(&wait, child_fd >= 0, &time, NULL);
 }
 
-/* Waits for the child or kills it at the deadline. false: it was killed. Whatever the program does with SIGCHLD, a child
- * that is gone by the time of waitpid has ended. */
-static bool await_child(pid_t child, uint64_t deadline_ns, int *status)
+/* Whether the child used next to no processor time since the last call, which was WATCH_NS ago. */
+static bool stands_still(pid_t child, uint64_t *used_ns)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(child, &clock) || clock_gettime(clock, &time))
+        return false;
+    uint64_t before = *used_ns;
+    *used_ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+    return *used_ns - before < WATCH_NS / 100;
+}
+
+typedef enum outcome { ENDED, LATE, STUCK } outcome;
+
+/* Waits for the child; kills it at the deadline or, when watched, where it stands still. Whatever the program does with
+ * SIGCHLD, a child that is gone by the time of waitpid has ended. */
+static outcome await_child(pid_t child, uint64_t deadline_ns, bool watched, int *status)
 {
     int child_fd = (int)syscall(SYS_pidfd_open, child, 0);
-    bool ended = false;
+    uint64_t used_ns = 0, look_ns = smalti__now_ns() + WATCH_NS;
+    outcome seen = LATE;
     *status = 0;
     for (;;) {
         pid_t got = waitpid(child, status, WNOHANG);
-        ended = got == child || (got < 0 && errno != EINTR);
-        if (ended || smalti__now_ns() >= deadline_ns)
+        uint64_t now = smalti__now_ns();
+        if (got == child || (got < 0 && errno != EINTR))
+            seen = ENDED;
+        if (seen == ENDED || now >= deadline_ns)
             break;
-        sleep_on(child_fd, deadline_ns);
+        if (watched && now >= look_ns) {
+            look_ns = now + WATCH_NS;
+            if (stands_still(child, &used_ns)) {
+                seen = STUCK;
+                break;
+            }
+        }
+        sleep_on(child_fd, watched && look_ns < deadline_ns ? look_ns : deadline_ns);
     }
-    if (!ended) {
+    if (seen != ENDED) {
         kill(child, SIGKILL);
         while (waitpid(child, status, 0) < 0 && errno == EINTR)
             ;
     }
     if (child_fd >= 0)
         close(child_fd);
-    return ended;
+    return seen;
 }
 
 static bool take_verdict(work *w, int result_fd, int status)
@@ -241,15 +268,22 @@ static bool take_verdict(work *w, int result_fd, int status)
 static bool compile_in_child(work *w, bool *refused)
 {
     int result_fd = memfd_create("smalti-compile", MFD_CLOEXEC);
-    pid_t child = result_fd < 0 ? -1 : fork();
-    if (child == 0)
-        child_main(w, result_fd);
     bool good = false;
-    int status;
-    *refused = child < 0;
-    if (child > 0)
-        good = await_child(child, w->deadline_ns, &status) ? take_verdict(w, result_fd, status)
-                                                           : fault_set(&w->fault, SMALTI_E_KERNEL_TIMEOUT, "");
+    *refused = result_fd < 0;
+    for (int attempt = 1; !*refused; attempt++) {
+        pid_t child = fork();
+        if (child == 0)
+            child_main(w, result_fd);
+        *refused = child < 0;
+        if (child < 0)
+            break;
+        int status;
+        outcome seen = await_child(child, w->deadline_ns, attempt < MAX_CHILDREN, &status);
+        if (seen == STUCK && ftruncate(result_fd, 0) == 0)
+            continue;
+        good = seen == ENDED ? take_verdict(w, result_fd, status) : fault_set(&w->fault, SMALTI_E_KERNEL_TIMEOUT, "");
+        break;
+    }
     if (result_fd >= 0)
         close(result_fd);
     return good;

@@ -205,6 +205,16 @@ static smalti_result parse_channels(const context *c, json_t *root, smalti_kerne
     return SMALTI_OK;
 }
 
+static smalti_result parse_alpha(const context *c, json_t *root, smalti_kernel_info *info)
+{
+    json_t *alpha = json_object_get(root, "alpha");
+    const char *text = json_string_value(alpha);
+    if (alpha && (!text || (strcmp(text, "straight") && strcmp(text, "premultiplied"))))
+        return fail(c, "alpha", "must be \"straight\" or \"premultiplied\"");
+    info->premultiplied = text && *text == 'p';
+    return SMALTI_OK;
+}
+
 static smalti_result parse_halo(const context *c, json_t *root, smalti_kernel_info *info)
 {
     json_t *halo = json_object_get(root, "halo");
@@ -215,6 +225,7 @@ static smalti_result parse_halo(const context *c, json_t *root, smalti_kernel_in
         return fail(c, "halo", "must be an integer from 0 to %d or \"dynamic\"", SMALTI__MAX_HALO);
     else
         info->halo = (uint32_t)json_integer_value(halo);
+    SMALTI__TRY(parse_alpha(c, root, info));
     SMALTI__TRY(get_bool(c, root, "in_place", &info->in_place));
     if (info->in_place && (info->halo || info->halo_dynamic))
         return fail(c, "in_place", "needs a halo of 0");
@@ -313,9 +324,9 @@ static smalti_result parse_measure(context *c, json_t *root, smalti__descriptor 
 
 static smalti_result parse_root(context *c, json_t *root, smalti__descriptor *d)
 {
-    static const key common[] = {{"name", true},     {"version", true}, {"summary", true},
-                                 {"kind", true},     {"abi", true},     {"samples", true},
-                                 {"channels", true}, {"halo", false},   {"params", false}};
+    static const key common[] = {{"name", true},    {"version", true}, {"summary", true},  {"kind", true},
+                                 {"abi", true},     {"samples", true}, {"channels", true}, {"halo", false},
+                                 {"params", false}, {"alpha", false}};
     static const key tile[] = {{"output_channels", false}, {"in_place", false}};
     static const key measure[] = {{"state_bytes", true}, {"values", true}};
     smalti_kernel_info *info = &d->info;

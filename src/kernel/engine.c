@@ -412,10 +412,12 @@ bool smalti__machine_call(smalti__machine *machine, smalti__entry entry, const u
     wasmtime_val_raw_t values[4] = {0};
     for (uint32_t i = 0; i < arg_count; i++)
         values[i].i32 = (int32_t)args[i];
+    smalti__ticker_ensure();
     /* one more: the present tick is partly over */
     uint64_t ticks = deadline_ms / SMALTI__TICK_MS + 1 + (deadline_ms % SMALTI__TICK_MS != 0);
     wasmtime_context_set_epoch_deadline(machine->context, ticks);
     machine->stopped = false;
+    smalti__clear_upper_registers(); /* whatever the program that uses the library left there */
     wasm_trap_t *trap = NULL;
     wasmtime_error_t *error = wasmtime_func_call_unchecked(machine->context, &machine->functions[entry], values,
                                                            SMALTI__COUNT(values), &trap);

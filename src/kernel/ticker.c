@@ -11,7 +11,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER;
 static size_t holders;
-static bool running;
+static _Atomic bool running; /* read without the lock too */
 
 static void *tick(void *unused)
 {
@@ -44,12 +44,11 @@ static bool start(void)
     return started;
 }
 
-/* A forked child has this memory but not the thread. */
 static void forked(void)
 {
     pthread_mutex_init(&lock, NULL);
     pthread_cond_init(&wanted, NULL);
-    running = holders && start();
+    running = false;
 }
 
 static void watch_forks(void)
@@ -75,5 +74,15 @@ void smalti__ticker_release(void)
 {
     pthread_mutex_lock(&lock);
     holders--;
+    pthread_mutex_unlock(&lock);
+}
+
+void smalti__ticker_ensure(void)
+{
+    if (running)
+        return;
+    pthread_mutex_lock(&lock);
+    if (!running)
+        running = start();
     pthread_mutex_unlock(&lock);
 }

@@ -11,5 +11,7 @@ enum { SMALTI__TICK_MS = 5 };
 /* Ticks pass between hold and release. false: no thread could be made, and without one there are no deadlines. */
 bool smalti__ticker_hold(void);
 void smalti__ticker_release(void);
+/* In a forked child, which has this memory but not the thread: makes a new one if there was one. Before each call. */
+void smalti__ticker_ensure(void);
 
 #endif

@@ -27,6 +27,7 @@ static smalti_result run_steps(smalti__chain_setup *setup, const smalti_image *i
     SMALTI__TRY(smalti__chain_route(setup->steps, setup->step_count, &setup->in, seen, &last, error));
     setup->out = last;
     setup->out.sample = in->sample;
+    setup->out.premultiplied = false;
     smalti_image made = {.width = last.width, .height = last.height, .channels = last.channels, .sample = in->sample};
     SMALTI__TRY(smalti_image_alloc(&made, error));
     smalti_image cursor = made;

@@ -34,8 +34,9 @@ static json_t *text_json(const char *text)
 
 static json_t *shape_json(const smalti__shape *shape)
 {
-    return json_pack("{s:I, s:I, s:I, s:s}", "width", (json_int_t)shape->width, "height", (json_int_t)shape->height,
-                     "channels", (json_int_t)shape->channels, "sample", sample_name(shape->sample));
+    return json_pack("{s:I, s:I, s:I, s:s, s:b}", "width", (json_int_t)shape->width, "height",
+                     (json_int_t)shape->height, "channels", (json_int_t)shape->channels, "sample",
+                     sample_name(shape->sample), "premultiplied", shape->premultiplied);
 }
 
 static json_t *stages_json(const smalti_plan *plan, const smalti__route *route)
@@ -53,6 +54,7 @@ static json_t *stages_json(const smalti_plan *plan, const smalti__route *route)
         at = route->seen[i];
         if (info->kind == SMALTI_KERNEL_TILE)
             at.channels = info->output_channels[at.channels];
+        at.premultiplied = at.premultiplied && at.channels % 2 == 0;
     }
     return stages;
 }
@@ -165,6 +167,8 @@ static void print_task(FILE *out, const json_t *task)
     {
         fprintf(out, "  kernel  %s on ", json_string_value(json_object_get(stage, "kernel")));
         print_shape(out, json_object_get(stage, "sees"));
+        fputs(json_is_true(json_object_get(json_object_get(stage, "sees"), "premultiplied")) ? " premultiplied" : "",
+              out);
         fprintf(out, ", halo %lld, rows %s\n", (long long)json_integer_value(json_object_get(stage, "halo")),
                 json_string_value(json_object_get(stage, "rows_arrive")));
     }

@@ -137,6 +137,7 @@ static smalti__shape output_shape(const smalti__encoder_format *format, const sm
     if (!format) /* nobody sees them */
         return out;
     out.sample = in->sample;
+    out.premultiplied = false;
     if (!(format->samples >> out.sample & 1))
         out.sample = format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
     if (!(format->channels >> out.channels & 1) && (out.channels == 2 || out.channels == 4))

@@ -55,11 +55,13 @@ static void row_any(const smalti__shape *from, const void *src, const smalti__sh
     for (size_t x = 0; x < from->width; x++) {
         float alpha = from_alpha ? load(src, x * nc + nc - 1, from->sample) : 1.0f;
         for (uint32_t c = 0; c < to_colors; c++) {
-            float value = load(src, x * nc + (from_colors == 3 ? c : 0), from->sample);
-            if (from_alpha && !to_alpha) {
-                float below = to_colors == 3 ? background[c] : gray, over = clamp01(alpha);
-                value = value * over + below * (1.0f - over);
-            }
+            float value = load(src, x * nc + (from_colors == 3 ? c : 0), from->sample), over = clamp01(alpha);
+            if (!from->premultiplied && (to->premultiplied || !to_alpha))
+                value *= over; /* over is 1 without alpha */
+            else if (from->premultiplied && !to->premultiplied && to_alpha)
+                value = over > 0.0f ? value / over : 0.0f;
+            if (!to_alpha)
+                value += (to_colors == 3 ? background[c] : gray) * (1.0f - over);
             store(dst, x * mc + c, to->sample, value);
         }
         if (to_alpha)
@@ -71,6 +73,8 @@ static void row_any(const smalti__shape *from, const void *src, const smalti__sh
 static bool row_samples(const smalti__shape *from, const void *src, const smalti__shape *to, void *dst)
 {
     size_t count = (size_t)from->width * from->channels;
+    if (from->premultiplied != to->premultiplied)
+        return false;
     if (from->sample == SMALTI_SAMPLE_U8 && to->sample == SMALTI_SAMPLE_U16) {
         const uint8_t *restrict s = src;
         uint16_t *restrict d = dst;

@@ -82,9 +82,11 @@ static smalti_result step_shape(const smalti_kernel_info *info, const smalti__sh
         return smalti__fail(error, SMALTI_E_UNSUPPORTED, "kernel %s takes %s channels, the image has %u", info->name,
                             list, in->channels);
     }
+    seen->premultiplied = info->premultiplied && seen->channels % 2 == 0;
     *out = *seen;
     if (info->kind == SMALTI_KERNEL_TILE)
         out->channels = info->output_channels[seen->channels];
+    out->premultiplied = seen->premultiplied && out->channels % 2 == 0;
     return SMALTI_OK;
 }
 
@@ -144,6 +146,7 @@ static void stage_init(struct stage *stage, const smalti__chain_setup *setup, si
     stage->in = stage->out = *seen;
     if (!stage->measure)
         stage->out.channels = info->output_channels[seen->channels];
+    stage->out.premultiplied = seen->premultiplied && stage->out.channels % 2 == 0;
     stage->halo = step->halo;
     stage->top = -(int64_t)stage->halo;
     stage->filled = stage->halo; /* the edge above, made when the first row is there */

@@ -37,7 +37,8 @@ install_there() {
 has_files() {
     local name status=0
     for name in bin/smalti include/smalti/smalti.h include/smalti/base.h include/smalti/image.h include/smalti/job.h \
-        include/smalti/kernel.h; do
+        include/smalti/kernel.h include/smalti_kernel.h share/smalti/kernels/sharpen.wasm share/smalti/sdk/c/flags \
+        share/man/man1/smalti-run.1 share/bash-completion/completions/smalti.bash share/doc/smalti/NOTICE; do
         [ -s "$prefix/$name" ] || { echo "$name was not installed"; status=1; }
     done
     for name in libsmalti.so libsmalti.so.0 libsmalti.a libsmalti_wasmtime.a pkgconfig/smalti.pc; do
@@ -49,6 +50,13 @@ has_files() {
 # The command must not depend on the folder that it was built in.
 command_runs() {
     "$prefix/bin/smalti" --version && ! readelf -d "$prefix/bin/smalti" | grep -E 'R(UN)?PATH.*/'
+}
+
+# With what was installed alone: the project is made in an empty folder.
+kernel_works() {
+    (cd "$work" && "$prefix/bin/smalti" kernel new mine && "$prefix/bin/smalti" kernel build mine &&
+        "$prefix/bin/smalti" kernel test mine && png make mine.png 40 30 &&
+        "$prefix/bin/smalti" run mine.png -k mine/mine.wasm -o mine-out && png digest mine-out/mine.png | grep '^40 30 3 ')
 }
 
 examples_build() { # FOLDER [make option…]
@@ -101,6 +109,7 @@ item "meson install puts everything under DESTDIR" install_there
 [ $failed = 0 ] || { echo "1..1"; exit 1; }
 item "the headers, libraries, command and pkg-config file are there" has_files
 item "the installed command runs without its build folder" command_runs
+item "the installed command makes, builds, tests and runs a new kernel" kernel_works
 item "the examples build against the shared library by pkg-config alone" examples_build "$work/shared"
 item "they are linked with the installed library" links_shared "$work/shared"
 item "the examples build against the static library by pkg-config alone" examples_build "$work/static" STATIC=1

@@ -140,6 +140,7 @@ TEST("every mistake is one error that names the key and the module")
         {"{" TILE ",\"halo\":1.5}", "\"halo\" must be"},
         {"{" TILE ",\"halo\":\"any\"}", "\"halo\" must be"},
         {"{" TILE ",\"halo\":null}", "\"halo\" must be"},
+        {"{" TILE ",\"alpha\":\"none\"}", "\"alpha\" must be \"straight\" or \"premultiplied\""},
         {"{" TILE ",\"in_place\":1}", "\"in_place\" must be true or false"},
         {"{" TILE ",\"in_place\":true,\"halo\":1}", "\"in_place\" needs a halo of 0"},
         {"{" TILE ",\"in_place\":true,\"halo\":\"dynamic\"}", "\"in_place\" needs a halo of 0"},

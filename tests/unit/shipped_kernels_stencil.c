@@ -198,3 +198,25 @@ TEST("pixelate sees whole squares in every strip, and only what the image has")
     EACH(i, params)
     check_kernel("pixelate", &native_pixelate, params[i], pixelate, (struct tolerance){0.5, 0.5, 1e-6});
 }
+
+TEST("what is transparent gives no colour to a blur")
+{
+    static const char *const kernels[] = {"gaussian-blur", "box-blur", "pixelate"};
+    EACH(i, kernels)
+    {
+        smalti_image in = {.width = 40, .height = 8, .channels = 4, .sample = SMALTI_SAMPLE_U8}, out;
+        smalti_kernel *kernel;
+        smalti_error error;
+        CHECK_OK(smalti_image_alloc(&in, &error), error);
+        for (uint32_t y = 0; y < in.height; y++) /* opaque green on the left, transparent red on the right */
+            for (uint32_t x = 0; x < in.width; x++)
+                memcpy((uint8_t *)in.data + y * in.pitch + x * 4, x < 20 ? "\0\xff\0\xff" : "\xff\0\0\0", 4);
+        CHECK_OK(smalti_kernel_load(kernels[i], NULL, &kernel, &error), error);
+        CHECK_OK(smalti_kernel_apply(kernel, NULL, &in, 0, &out, &error), error);
+        const uint8_t *edge = (const uint8_t *)out.data + 19 * 4;
+        CHECK(edge[3] > 0 && edge[0] == 0 && edge[1] > 250);
+        smalti_image_free(&in);
+        smalti_image_free(&out);
+        smalti_kernel_unref(kernel);
+    }
+}
