@@ -39,8 +39,8 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add(smalti_job *job,
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool recursive,
                                                                    smalti_error *error);
 
-/** Adds an open file as input. The descriptor is borrowed until the run ends and read from its start by pread; a pipe
- * is read to its end. name stands in messages and makes the output's name. */
+/** Adds an open file as input. The descriptor is borrowed until the run ends and read from its start by pread
+ * (descriptor 0: from where it is); a pipe is read to its end. name stands in messages and makes the output's name. */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add_fd(smalti_job *job, int fd, const char *name,
                                                                    smalti_error *error);
 
@@ -126,7 +126,7 @@ typedef void (*smalti_event_fn)(void *user, const smalti_event *event);
 typedef struct smalti_run_options {
     size_t size; /**< sizeof(smalti_run_options) */
     uint32_t jobs; /**< lanes: default one per processor */
-    uint64_t memory_bytes; /**< memory budget of the process: default 1 GiB or half the machine's, the smaller */
+    uint64_t memory_bytes; /**< memory budget of the run: default 1 GiB or half the machine's, the smaller */
     uint32_t strip_rows; /**< rows in a strip: default chosen from the image; any value gives the same bytes */
     smalti_cancel *cancel; /**< borrowed; NULL: cannot be cancelled */
     smalti_event_fn event; /**< NULL: none */
@@ -159,8 +159,8 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run(const smalti_plan *pl
 
 /**
  * Runs the plan's steps on one encoded file in memory and gives the encoded output; the plan's inputs and output
- * directory are not used. data is borrowed during the call; *out is owned on success: free(). Output format: the job's,
- * or the input's.
+ * directory are not used. Of events only warnings are sent; values of measures are not kept. data is borrowed during
+ * the call; *out is owned on success: free(). Output format: the job's, or the input's.
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_memory(const smalti_plan *plan,
                                                                   const smalti_run_options *options, const void *data,
@@ -168,7 +168,9 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_memory(const smalti_p
                                                                   size_t *out_size, smalti_stats *stats,
                                                                   smalti_error *error);
 
-/** Runs the plan's steps on pixels. in is borrowed during the call; *out is owned on success: smalti_image_free. */
+/** Runs the plan's steps on pixels, on the calling thread: of the options only strip_rows is used, and values of measures
+ * are not kept (smalti_kernel_measure gives them). in is borrowed during the call; *out is owned on success:
+ * smalti_image_free. */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_image(const smalti_plan *plan,
                                                                  const smalti_run_options *options,
                                                                  const smalti_image *in, smalti_image *out,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory: the process-wide budget that admits tasks, and a lane's pool of buffers that are used again. */
+ * Memory: the budget that admits the tasks of a run, and a lane's pool of buffers that are used again. */
 #ifndef SMALTI_SRC_MEMORY_H
 #define SMALTI_SRC_MEMORY_H
 
