@@ -148,7 +148,7 @@ static double time_of_eight(const bench_settings *settings, bench_result medians
 
 static void print_table(const bench_work *work, const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
-    static const char *const promises[BENCH_WAYS] = {" (promised: 5 or more)", " (promised: 3 or more)", ""};
+    static const char *const promises[BENCH_WAYS] = {" (goal: 5 or more)", " (promised: 3 or more)", ""};
     printf("%zu images, %.1f megapixels, %s, PNG effort %u, medians of %u\n\n", work->input_count,
            (double)work->pixels / 1e6, work->filter, work->effort, settings->repeat);
     printf("workers  way             wall s      cpu s       moved   vs naive  vs memory\n");
@@ -166,7 +166,7 @@ static void print_table(const bench_work *work, const bench_settings *settings, 
             printf("zero-copy against %s, 1 worker: %.1f × as fast%s\n", bench_way_names[way],
                    speed_over(settings, medians, way), promises[way]);
     if (processors() != 8 && isfinite(time_of_eight(settings, medians)))
-        printf("zero-copy, 8 workers: %.2f × the time of %u (promised: no slower)\n", time_of_eight(settings, medians),
+        printf("zero-copy, 8 workers: %.2f × the time of %u (goal: no slower)\n", time_of_eight(settings, medians),
                processors());
 }
 
