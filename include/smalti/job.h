@@ -33,8 +33,8 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add(smalti_job *job,
 
 /**
  * Adds inputs by name: a file, a folder (its images; with recursive also those below, keeping the folders in output
- * names) or a glob pattern ('*', '?', '[…]', and "**" for any folders). Sorted. Errors: IO (nothing there), INVALID (a
- * folder or pattern without images).
+ * names) or a glob pattern ('*', '?', '[…]', and "**" for any folders). Sorted. A file that is not there is an input too:
+ * its task will fail. Errors: IO (a folder cannot be read), INVALID (a folder or pattern without images).
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool recursive,
                                                                    smalti_error *error);

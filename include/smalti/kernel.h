@@ -113,7 +113,7 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_kernel_halo(smalti_kernel *ker
 
 /**
  * Runs a tile kernel over an image in memory, in strips of strip_rows rows (0: the library's choice).
- * params: descriptor order, NULL for the defaults. *out is allocated: owned on success, smalti_image_free.
+ * params: descriptor order, NULL for the defaults; INVALID_RANGE for one out of its range. *out is allocated: owned on success, smalti_image_free.
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_kernel_apply(smalti_kernel *kernel, const double *params,
                                                                const smalti_image *in, uint32_t strip_rows,

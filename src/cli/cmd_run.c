@@ -259,9 +259,8 @@ static smalti_result add_inputs(smalti_job *job, const cli_arguments *arguments,
     smalti_result result = SMALTI_OK;
     for (size_t i = 0; result == SMALTI_OK && i < arguments->operand_count; i++) {
         const char *name = arguments->operands[i];
-        result = strcmp(name, "-") ? smalti_job_input_expand(job, name, recursive, error) : SMALTI_E_IO;
-        if (result == SMALTI_E_IO) /* a file that is not there is a failed input, and the others go on */
-            result = smalti_job_input_add(job, name, error);
+        result = strcmp(name, "-") ? smalti_job_input_expand(job, name, recursive, error)
+                                   : smalti_job_input_add(job, name, error);
     }
     if (result == SMALTI_OK && list)
         result = add_list(job, list, cli_given(arguments, "null"), error);

@@ -44,6 +44,21 @@ static smalti_result run_steps(smalti__chain_setup *setup, const smalti_image *i
     return result;
 }
 
+/* A kernel may rely on the ranges that its descriptor gives. NULL: the defaults, which are in range. */
+static smalti_result check_params(const smalti_kernel *kernel, const double *params, smalti_error *error)
+{
+    const smalti_kernel_info *info = smalti_kernel_describe(kernel);
+    for (uint32_t i = 0; params && i < info->param_count; i++) {
+        const smalti_kernel_param *param = &info->params[i];
+        if (!(params[i] >= param->min && params[i] <= param->max) ||
+            (param->integer && params[i] != (double)(int64_t)params[i]))
+            return smalti__fail(error, SMALTI_E_INVALID_RANGE, "kernel %s: %s is %s%g to %g, not %g", info->name,
+                                param->name, param->integer ? "a whole number from " : "", param->min, param->max,
+                                params[i]);
+    }
+    return SMALTI_OK;
+}
+
 smalti_result smalti_kernel_apply(smalti_kernel *kernel, const double *params, const smalti_image *in,
                                   uint32_t strip_rows, smalti_image *out, smalti_error *error)
 {
@@ -51,6 +66,7 @@ smalti_result smalti_kernel_apply(smalti_kernel *kernel, const double *params, c
     smalti__step step = {.kernel = kernel, .params = (double *)params};
     if (smalti_kernel_describe(kernel)->kind != SMALTI_KERNEL_TILE)
         return smalti__fail(error, SMALTI_E_INVALID, "kernel %s makes no pixels", smalti_kernel_describe(kernel)->name);
+    SMALTI__TRY(check_params(kernel, params, error));
     SMALTI__TRY(smalti_kernel_halo(kernel, params, &step.halo, error));
     smalti__chain_setup setup = {.steps = &step, .step_count = 1, .strip_rows = strip_rows, .stats = &stats};
     return run_steps(&setup, in, out, error);
@@ -163,6 +179,7 @@ smalti_result smalti_kernel_measure(smalti_kernel *kernel, const double *params,
     if (smalti_kernel_describe(kernel)->kind != SMALTI_KERNEL_MEASURE)
         return smalti__fail(error, SMALTI_E_INVALID, "kernel %s is no measure", smalti_kernel_describe(kernel)->name);
     SMALTI__TRY(smalti__image_check(in, error));
+    SMALTI__TRY(check_params(kernel, params, error));
     SMALTI__TRY(smalti_kernel_halo(kernel, params, &step.halo, error));
     const smalti__shape shape = smalti__image_shape(in);
     struct part first = {.step = &step, .image = in, .strip_rows = strip_rows ? strip_rows : 64};

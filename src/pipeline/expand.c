@@ -181,10 +181,9 @@ smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool re
     if (!*name)
         return smalti__fail(error, SMALTI_E_INVALID, "an input has an empty name");
     bool there = stat(name, &status) == 0;
-    if (there && !S_ISDIR(status.st_mode))
+    /* a file that is not there is a task that will fail, and the others go on */
+    if (there ? !S_ISDIR(status.st_mode) : !strpbrk(name, "*?["))
         return smalti_job_input_add(job, name, error);
-    if (!there && !strpbrk(name, "*?["))
-        return smalti__fail_errno(error, errno, "%s: cannot open", SMALTI__SHOWN(name));
     SMALTI__TRY(there ? expand_folder(&walk, name) : expand_pattern(&walk, name));
     if (job->input_count == before)
         return smalti__fail(error, SMALTI_E_INVALID, there ? "%s: no images in the folder%s" : "%s: nothing matches%s",

@@ -176,6 +176,14 @@ static smalti_result admit(struct task *task, size_t bytes, smalti_error *error)
     return SMALTI_OK;
 }
 
+/* What a task can have at most. */
+static size_t spare_bytes(const struct task *task)
+{
+    const smalti__run *run = task->lane->run;
+    size_t tied = run->lanes * run->lane_bytes + (size_t)task->source.memory_bytes;
+    return run->options.memory_bytes > tied ? run->options.memory_bytes - tied : 0;
+}
+
 /* A pipe may be of any size: it gets the whole budget, so that it can neither break it nor wait for itself. */
 static smalti_result admit_pipe(struct task *task, size_t *max_bytes, smalti_error *error)
 {
@@ -189,7 +197,8 @@ static smalti_result admit_pipe(struct task *task, size_t *max_bytes, smalti_err
 
 static smalti_result open_source(struct task *task, const smalti__input *input, smalti_error *error)
 {
-    smalti__source_options options = {.pool = &task->lane->pool, .map_threshold = SMALL_INPUT};
+    smalti__source_options options = {
+        .pool = &task->lane->pool, .map_threshold = SMALL_INPUT, .cancelled = cancel_flag(task->lane->run)};
     size_t size;
     SMALTI__TRY(smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error));
     if (size == SIZE_MAX)
@@ -367,6 +376,9 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
         format = smalti__encoder_find(task->reader.decoder->info.format);
     SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, run->spare_lanes,
                                    &task->route, error));
+    if (task->route.relay && task->route.total_bytes > spare_bytes(task)) /* the lane can encode by itself, in less */
+        SMALTI__TRY(
+            smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, false, &task->route, error));
     size_t unmapped = task->source.memory_bytes > SMALL_INPUT ? (size_t)task->source.memory_bytes : 0, total;
     if (!smalti__add(task->route.total_bytes, unmapped, &total))
         total = SIZE_MAX;

@@ -88,7 +88,18 @@ static smalti_result read_known(smalti__source *source, off_t offset, size_t siz
     return SMALTI_OK;
 }
 
-static smalti_result read_stream(smalti__source *source, size_t max_bytes, smalti_error *error)
+/* Until there is something to read, or the end. */
+static smalti_result wait_for_input(const smalti__source *source, const int *cancelled, smalti_error *error)
+{
+    enum { LOOK_MS = 100 }; /* a signal handler may have cancelled on another thread: look again */
+    struct pollfd descriptor = {.fd = source->state->fd, .events = POLLIN};
+    while (cancelled && poll(&descriptor, 1, LOOK_MS) <= 0)
+        if (__atomic_load_n(cancelled, __ATOMIC_RELAXED))
+            return smalti__source_fail(source, error, SMALTI_E_CANCELLED, SMALTI_NO_OFFSET, "cancelled");
+    return SMALTI_OK;
+}
+
+static smalti_result read_stream(smalti__source *source, size_t max_bytes, const int *cancelled, smalti_error *error)
 {
     struct smalti__source_state *state = source->state;
     size_t capacity = FIRST_PIPE_BUFFER, used = 0;
@@ -106,6 +117,7 @@ static smalti_result read_stream(smalti__source *source, size_t max_bytes, smalt
                 smalti__pool_trim(state->pool, 0);
             state->buffer = larger;
         }
+        SMALTI__TRY(wait_for_input(source, cancelled, error));
         ssize_t got = read_some(state->fd, state->buffer + used, capacity - used, -1);
         if (got < 0)
             return open_error(source->name, "cannot be read", errno, error);
@@ -159,7 +171,7 @@ static smalti_result read_file(smalti__source *source, const smalti__source_opti
     off_t at = first_byte(state->fd);
     /* files of /proc and the like say 0 and hold more */
     if (!state->stat.st_size)
-        return read_stream(source, options->max_bytes, error);
+        return read_stream(source, options->max_bytes, options->cancelled, error);
     size_t size = at < state->stat.st_size ? (size_t)(state->stat.st_size - at) : 0;
     size_t threshold = options->map_threshold ? options->map_threshold : DEFAULT_MAP_THRESHOLD;
     if (!at && size >= threshold && map_file(source, size, options->head_only))
@@ -193,7 +205,7 @@ static smalti_result open_descriptor(smalti__source *source, int fd, bool owns_f
         state->watched = true;
         result = read_file(source, options, error);
     } else {
-        result = read_stream(source, options->max_bytes, error);
+        result = read_stream(source, options->max_bytes, options->cancelled, error);
     }
     if (result < 0)
         smalti__source_close(source);
@@ -206,10 +218,10 @@ smalti_result smalti__source_open(smalti__source *source, const char *path, cons
     if (!strcmp(path, "-"))
         return open_descriptor(source, STDIN_FILENO, false, "standard input", options, error);
     *source = (smalti__source){.name = path};
-    /* a FIFO without a writer waits here, as for every command that is given one */
-    int fd;
+    /* a FIFO without a writer is waited for, as by every command that is given one: where that can be cancelled, later */
+    int fd, flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (options->cancelled ? O_NONBLOCK : 0);
     do {
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = open(path, flags);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return open_error(path, "cannot be opened", errno, error);

@@ -18,6 +18,7 @@ typedef struct smalti__source_options {
     smalti__pool *pool;   /* for the buffer; may be NULL */
     size_t map_threshold; /* map regular files of this size and more; 0: the default, 1 MiB; SIZE_MAX: never */
     size_t max_bytes;     /* refuse larger inputs with LIMIT, unless they are mapped; 0: no limit */
+    const int *cancelled; /* turns non-zero when waiting for a pipe is to end with CANCELLED; may be NULL */
     bool head_only;       /* little more than the first pages of a map will be used: the rest is not read ahead */
 } smalti__source_options;
 

@@ -3,7 +3,7 @@
 #include "strip/chain.h"
 
 /* A strip is to stay in the second-level cache together with what it becomes. */
-enum { STRIP_BYTES = 192 * 1024, STRIP_ROWS_MIN = 8, STRIP_ROWS_MAX = 64 };
+enum { STRIP_BYTES = 192 * 1024, STRIP_ROWS_MIN = 8, STRIP_ROWS_MAX = 64, HALO_ROWS_MAX = 96 };
 
 struct stage {
     const smalti__step *step;
@@ -159,9 +159,11 @@ uint32_t smalti__chain_strip_rows(const smalti__chain_setup *setup)
     size_t row_bytes = (size_t)setup->in.width * smalti__pixel_bytes(&setup->in);
     size_t rows = STRIP_BYTES / (row_bytes ? row_bytes : 1);
     rows = rows < STRIP_ROWS_MIN ? STRIP_ROWS_MIN : rows > STRIP_ROWS_MAX ? STRIP_ROWS_MAX : rows;
-    for (size_t i = 0; i < setup->step_count; i++)
-        if (rows < setup->steps[i].halo) /* else the halo rows would cost more than the strip */
-            rows = setup->steps[i].halo;
+    for (size_t i = 0; i < setup->step_count; i++) { /* two strips share 2 halo rows, which are moved: not too often */
+        size_t halo = setup->steps[i].halo, least = 4 * halo < HALO_ROWS_MAX ? 4 * halo : HALO_ROWS_MAX;
+        least = least < halo ? halo : least;
+        rows = rows < least ? least : rows;
+    }
     return rows < setup->in.height ? (uint32_t)rows : setup->in.height;
 }
 

@@ -85,7 +85,7 @@ TEST("a mistake in a job is one error that names the key")
     refused("{\"steps\": [{\"kernel\": {\"module\": \"k\", \"params\": {\"a\": \"1\"}}}]}", SMALTI_E_INVALID_TYPE,
             "steps[0].kernel.params.a");
     refused("{\"inputs\": [1]}", SMALTI_E_INVALID_TYPE, "inputs[0]");
-    refused("{\"inputs\": [\"/nonexistent/a.png\"]}", SMALTI_E_IO, "/nonexistent/a.png");
+    refused("{\"inputs\": [\"/nonexistent/*.png\"]}", SMALTI_E_IO, "/nonexistent/");
     refused("{\"inputs\": [{\"path\": \"\", \"name\": \"a.png\"}]}", SMALTI_E_INVALID, "inputs[0]");
     refused("{\"inputs\": [{\"path\": \"a.png\", \"name\": \"\"}]}", SMALTI_E_INVALID, "inputs[0]");
     refused("{\"limits\": {\"metadata\": 0}}", SMALTI_E_INVALID_RANGE, "limits.metadata is 1 to");
@@ -164,8 +164,10 @@ TEST("folders and patterns become sorted inputs that keep their folders")
     CHECK_STR(job->inputs[6].name, "sub/c.jpeg");
     CHECK_INT(smalti_job_input_expand(job, "in/*.gif", false, &error), SMALTI_E_INVALID);
     CHECK_HAS(error.message, "in/*.gif: nothing matches");
-    CHECK_INT(smalti_job_input_expand(job, "out", false, &error), SMALTI_E_IO);
+    CHECK_INT(smalti_job_input_expand(job, "out/*.png", false, &error), SMALTI_E_IO);
     CHECK_INT(job->input_count, 7);
+    CHECK_OK(smalti_job_input_expand(job, "gone.png", false, &error), error); /* its task will fail */
+    CHECK_INT(job->input_count, 8);
     smalti_job_free(job);
     remove_folder();
 }
