@@ -30,6 +30,7 @@ fmt:                           ## formats every C file
 	@clang-format-19 -i $$(tools/sources '*.c' '*.h')
 install: all                   ## into DESTDIR + PREFIX
 	@meson configure build -Dprefix=$(PREFIX) && DESTDIR=$(DESTDIR) meson install -C build
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 help:                          ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
 clean:                         ## removes what was built here (not the cached Wasmtime)

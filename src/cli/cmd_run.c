@@ -78,7 +78,8 @@ static const cli_option options[] = {
      .placeholder = "FORMAT",
      .choices = "png|jpeg",
      .key = "output.format",
-     .summary = "format of outputs: png or jpeg (default: that of the input, or what the output's name says)"},
+     .summary = "format of outputs: png or jpeg (default: what the output's name says, or the input's; png when "
+                "neither says anything)"},
     {.name = "quality",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -301,21 +302,25 @@ static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error 
     return result;
 }
 
-static bool names_image(const char *path)
+static bool ends_in(const char *path, const char *const *endings)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
     size_t length = strlen(path);
-    for (size_t i = 0; i < CLI_COUNT(endings); i++)
-        if (length > strlen(endings[i]) && !strcasecmp(path + length - strlen(endings[i]), endings[i]))
+    for (; *endings; endings++)
+        if (length > strlen(*endings) && !strcasecmp(path + length - strlen(*endings), *endings))
             return true;
     return false;
 }
 
 static smalti_result set_output(smalti_job *job, const char *path, smalti_error *error)
 {
+    static const char *const formats[] = {".png", ".jpg", ".jpeg", NULL};
+    static const char *const others[] = {".gif",  ".webp", ".avif", ".tif", ".tiff", ".bmp", ".jxl",
+                                         ".heic", ".exr",  ".pnm",  ".ppm", ".pgm",  ".svg", NULL};
     struct stat status;
-    bool is_stdout = !strcmp(path, "-");
-    if (!is_stdout && (!names_image(path) || (stat(path, &status) == 0 && S_ISDIR(status.st_mode))))
+    bool is_stdout = !strcmp(path, "-"), is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (!is_stdout && !is_folder && ends_in(path, others))
+        return cli_fail(error, SMALTI_E_UNSUPPORTED, "-o %s: outputs are .png or .jpg files, or go to a folder", path);
+    if (!is_stdout && (is_folder || !ends_in(path, formats)))
         return smalti_job_set(job, "output.dir", path, error);
     if (smalti_job_input_count(job) > 1)
         return cli_fail(error, SMALTI_E_INVALID, "-o %s is one file, but there are %zu inputs: name a folder", path,

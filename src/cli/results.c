@@ -30,7 +30,7 @@ static void scalar_text(const json_t *value, char *out, size_t out_size)
     else if (json_is_integer(value))
         snprintf(out, out_size, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        snprintf(out, out_size, "%.6g", json_real_value(value));
+        snprintf(out, out_size, "%.10g", json_real_value(value));
     else
         snprintf(out, out_size, "%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "-");
 }

@@ -48,7 +48,7 @@ static json_t *stages_json(const smalti_plan *plan, const smalti__route *route)
         json_t *stage = json_pack("{s:s, s:s, s:I, s:o}", "kernel", info->name, "rows_arrive",
                                   !smalti__shape_same(&at, &route->seen[i]) ? "converted"
                                   : i                                       ? "copied"
-                                                                            : "in place",
+                                                                            : "decoded",
                                   "halo", (json_int_t)plan->steps[i].halo, "sees", shape_json(&route->seen[i]));
         json_array_append_new(stages, stage);
         at = route->seen[i];
@@ -169,7 +169,8 @@ static void print_task(FILE *out, const json_t *task)
         print_shape(out, json_object_get(stage, "sees"));
         fputs(json_is_true(json_object_get(json_object_get(stage, "sees"), "premultiplied")) ? " premultiplied" : "",
               out);
-        fprintf(out, ", halo %lld, rows %s\n", (long long)json_integer_value(json_object_get(stage, "halo")),
+        fprintf(out, ", halo %lld, rows %s to its memory\n",
+                (long long)json_integer_value(json_object_get(stage, "halo")),
                 json_string_value(json_object_get(stage, "rows_arrive")));
     }
     if (encoded) {

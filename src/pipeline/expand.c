@@ -100,7 +100,9 @@ static smalti_result folder(const struct walk *walk, const char *dir, const stru
     if (level.depth > DEPTH_MAX)
         return smalti__fail(walk->error, SMALTI_E_LIMIT, "%s: more than %d folders within each other",
                             SMALTI__SHOWN(dir), DEPTH_MAX);
-    SMALTI__TRY(read_folder(walk, dir, &entries, &count));
+    result = read_folder(walk, dir, &entries, &count);
+    if (result < 0) /* a folder below that cannot be read is an input that fails, and the others go on */
+        return above ? add(walk, dir) : result;
     for (int i = 0; i < count && result == SMALTI_OK; i++) {
         SMALTI__CLEANUP_FREE char *path = join(dir, entries[i]->d_name);
         struct stat status;

@@ -20,6 +20,14 @@ const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, cons
     return plan->format ? plan->format : *extension ? smalti__encoder_find(extension + 1) : NULL;
 }
 
+/* Where an input's name ends and its extension begins. One that no format has ("photo.xmp") is part of the name, so that
+ * what lies beside a photo does not make the photo's output. */
+static const char *stem_end(const char *name)
+{
+    const char *extension = extension_of(name);
+    return *extension && smalti__encoder_find(extension + 1) ? extension : name + strlen(name);
+}
+
 /* The extension of an output, with its dot: the input's own where it fits the format. */
 static void output_extension(const smalti_plan *plan, const char *name, char *out, size_t out_size)
 {
@@ -34,7 +42,7 @@ static void output_extension(const smalti_plan *plan, const char *name, char *ou
 static smalti_result expand_template(const smalti_plan *plan, size_t index, FILE *out, smalti_error *error)
 {
     const char *name = plan->job->inputs[index].name, *text = plan->job->settings.template_text;
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = extension_of(name);
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = stem_end(name);
     char extension[32];
     output_extension(plan, name, extension, sizeof extension);
     text = text ? text : "{stem}{ext}";
@@ -235,9 +243,9 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, path_se
         return SMALTI_OK;
     SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
     if (there)
-        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s",
-                            SMALTI__SHOWN(job->inputs[there->index].path), SMALTI__SHOWN(job->inputs[index].path),
-                            SMALTI__SHOWN(path));
+        return smalti__fail(
+            error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s: tell them apart with --template",
+            SMALTI__SHOWN(job->inputs[there->index].path), SMALTI__SHOWN(job->inputs[index].path), SMALTI__SHOWN(path));
     SMALTI__CLEANUP_FREE char *real = canonical(cache, path);
     if (!real)
         return smalti__fail_nomem(error, strlen(path));

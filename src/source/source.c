@@ -219,7 +219,7 @@ smalti_result smalti__source_open(smalti__source *source, const char *path, cons
         return open_descriptor(source, STDIN_FILENO, false, "standard input", options, error);
     *source = (smalti__source){.name = path};
     /* a FIFO without a writer is waited for, as by every command that is given one: where that can be cancelled, later */
-    int fd, flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (options->cancelled ? O_NONBLOCK : 0);
+    int fd, flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (options && options->cancelled ? O_NONBLOCK : 0);
     do {
         fd = open(path, flags);
     } while (fd < 0 && errno == EINTR);
@@ -248,7 +248,7 @@ smalti_result smalti__source_measure(const char *path, int fd, size_t *size, sma
     if (named ? stat(path, &stat_now) : fstat(target, &stat_now))
         return open_error(name, "cannot be opened", errno, error);
     if (S_ISDIR(stat_now.st_mode))
-        return open_error(name, "cannot be read", EISDIR, error);
+        return open_error(name, "cannot be read", named && access(path, R_OK) ? errno : EISDIR, error);
     *size = SIZE_MAX;
     if (S_ISREG(stat_now.st_mode) && stat_now.st_size) {
         off_t at = named ? 0 : first_byte(target);

@@ -628,11 +628,11 @@ TEST("the plan says what it will do, conversions included")
     CHECK_HAS(text, "in/00.png → out/00.png");
     CHECK_HAS(text, "decode  png, 40 × 90 × 1 u8");
     CHECK_HAS(text, "kernel  gaussian-blur on 40 × 90 × 1 u8, halo");
-    CHECK_HAS(text, "rows in place");
+    CHECK_HAS(text, "rows decoded");
     CHECK_HAS(text, "3 u16");
     CHECK_HAS(text, "error   in/zz.png: ");
     CHECK_OK(smalti_plan_describe(plan, NULL, true, &json, &error), error);
-    CHECK_HAS(json, "\"rows_arrive\": \"in place\"");
+    CHECK_HAS(json, "\"rows_arrive\": \"decoded\"");
     CHECK(access("out", F_OK) != 0);
     free(text);
     free(json);
