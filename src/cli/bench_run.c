@@ -140,7 +140,7 @@ static smalti_result run_zero_copy(const bench_work *work, uint32_t workers, uin
     smalti_plan *plan;
     smalti_stats stats = {.size = sizeof stats};
     const smalti_run_options run_options = {
-        .size = sizeof run_options, .jobs = workers, .event = on_event, .user = (void *)work};
+        .size = sizeof run_options, .jobs = cli_lanes(workers), .event = on_event, .user = (void *)work};
     smalti_result result = make_plan(work, &plan, error);
     if (result < 0)
         return result;

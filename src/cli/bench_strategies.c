@@ -129,12 +129,6 @@ static double wall_of(const bench_settings *settings, bench_result medians[][BEN
     return NAN; /* not measured */
 }
 
-static uint32_t processors(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (uint32_t)count : 1;
-}
-
 /* How much faster zero-copy is than another way with one worker. */
 static double speed_over(const bench_settings *settings, bench_result medians[][BENCH_WAYS], bench_way way)
 {
@@ -143,12 +137,13 @@ static double speed_over(const bench_settings *settings, bench_result medians[][
 
 static double time_of_eight(const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
-    return wall_of(settings, medians, 8, BENCH_ZERO_COPY) / wall_of(settings, medians, processors(), BENCH_ZERO_COPY);
+    return wall_of(settings, medians, 8, BENCH_ZERO_COPY) /
+           wall_of(settings, medians, cli_processors(), BENCH_ZERO_COPY);
 }
 
 static void print_table(const bench_work *work, const bench_settings *settings, bench_result medians[][BENCH_WAYS])
 {
-    static const char *const promises[BENCH_WAYS] = {" (goal: 5 or more)", " (promised: 3 or more)", ""};
+    static const char *const promises[BENCH_WAYS] = {" (goal: 5 or more)", " (goal: 3 or more)", ""};
     printf("%zu images, %.1f megapixels, %s, PNG effort %u, medians of %u\n\n", work->input_count,
            (double)work->pixels / 1e6, work->filter, work->effort, settings->repeat);
     printf("workers  way             wall s      cpu s       moved   vs naive  vs memory\n");
@@ -165,9 +160,9 @@ static void print_table(const bench_work *work, const bench_settings *settings, 
         if (isfinite(speed_over(settings, medians, way)))
             printf("zero-copy against %s, 1 worker: %.1f × as fast%s\n", bench_way_names[way],
                    speed_over(settings, medians, way), promises[way]);
-    if (processors() != 8 && isfinite(time_of_eight(settings, medians)))
+    if (cli_processors() != 8 && isfinite(time_of_eight(settings, medians)))
         printf("zero-copy, 8 workers: %.2f × the time of %u (goal: no slower)\n", time_of_eight(settings, medians),
-               processors());
+               cli_processors());
 }
 
 static void write_table(const bench_work *work, const bench_settings *settings, bench_result medians[][BENCH_WAYS])
@@ -195,7 +190,7 @@ static void write_table(const bench_work *work, const bench_settings *settings, 
         }
     cli_json_close(&json, ']');
     cli_json_bool(&json, "same_pixels", true); /* else it is an error */
-    cli_json_number(&json, "processors", processors());
+    cli_json_number(&json, "processors", cli_processors());
     cli_json_real(&json, "zero_copy_vs_naive", speed_over(settings, medians, BENCH_NAIVE));
     cli_json_real(&json, "zero_copy_vs_memory", speed_over(settings, medians, BENCH_MEMORY));
     cli_json_real(&json, "zero_copy_vs_memory_raw", speed_over(settings, medians, BENCH_RAW));
@@ -294,7 +289,8 @@ static smalti_result read_settings(const cli_arguments *arguments, bench_setting
     settings->json = cli_given(arguments, "json");
     settings->repeat = (uint32_t)cli_number(arguments, "repeat", 3);
     char counts[32];
-    snprintf(counts, sizeof counts, processors() == 1 || processors() == 8 ? "1,8" : "1,%u,8", processors());
+    snprintf(counts, sizeof counts, cli_processors() == 1 || cli_processors() == 8 ? "1,8" : "1,%u,8",
+             cli_processors());
     for (const char *p = cli_text(arguments, "jobs", counts); p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
         if (settings->count_count == MAX_COUNTS)
             return cli_fail(error, SMALTI_E_INVALID_RANGE, "--jobs: more than %d numbers", MAX_COUNTS);

@@ -125,7 +125,9 @@ static const cli_option options[] = {
      .placeholder = "N",
      .min = 1,
      .max = 1024,
-     .summary = "threads that work at the same time (default: one for each processor)"},
+     .summary =
+         "threads that work at the same time (default: one for each processor, which is also the most: what runs "
+         "is computing, and more threads only push each other out of the caches)"},
     {.name = "memory",
      .kind = CLI_SIZE,
      .placeholder = "SIZE",
@@ -480,7 +482,7 @@ static int run(const cli_arguments *arguments)
     smalti_cancel *cancel = NULL;
     smalti_error error;
     smalti_run_options run_options = {.size = sizeof run_options,
-                                      .jobs = (uint32_t)cli_number(arguments, "jobs", 0),
+                                      .jobs = cli_lanes((uint32_t)cli_number(arguments, "jobs", 0)),
                                       .memory_bytes = cli_number(arguments, "memory", 0),
                                       .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0)};
     size_t verbose = cli_given(arguments, "verbose");

@@ -207,3 +207,14 @@ char *cli_join(const char *folder, const char *name)
         return NULL;
     return path;
 }
+
+uint32_t cli_processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (uint32_t)count : 1;
+}
+
+uint32_t cli_lanes(uint32_t asked)
+{
+    return asked < cli_processors() ? asked : cli_processors();
+}
