@@ -99,6 +99,15 @@ static smalti_result input_json(const smalti_plan *plan, const smalti__input *in
         format = smalti__encoder_find(reader.decoder->info.format);
     if (result == SMALTI_OK)
         result = smalti__route_make(plan, &reader, format, run->options.strip_rows, run->spare_lanes, &route, error);
+    size_t lanes = run->lanes * run->lane_bytes;
+    if (result == SMALTI_OK && route.relay &&
+        route.total_bytes + lanes > run->options.memory_bytes) /* as a task does */
+        result = smalti__route_make(plan, &reader, format, run->options.strip_rows, false, &route, error);
+    if (result == SMALTI_OK &&
+        (route.total_bytes > run->options.memory_bytes || route.total_bytes + lanes > run->options.memory_bytes))
+        result = smalti__fail(
+            error, SMALTI_E_LIMIT_MEMORY, "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
+            (route.total_bytes + lanes + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
     if (result == SMALTI_OK)
         *json = route_json(plan, &reader, &route);
     smalti__reader_close(&reader);
@@ -178,7 +187,8 @@ static void print_task(FILE *out, const json_t *task)
         print_shape(out, json_object_get(encoded, "shape"));
         fputs(json_is_true(json_object_get(task, "encoder_thread")) ? ", on a thread of its own\n" : "\n", out);
     }
-    fprintf(out, "  memory  %lld KiB\n", (long long)json_integer_value(json_object_get(memory, "total")) / 1024);
+    fprintf(out, "  memory  %lld KiB beside the lanes' own\n",
+            (long long)json_integer_value(json_object_get(memory, "total")) / 1024);
 }
 
 static char *print_plan(const json_t *json)

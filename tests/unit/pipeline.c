@@ -636,6 +636,10 @@ TEST("the plan says what it will do, conversions included")
     CHECK(access("out", F_OK) != 0);
     free(text);
     free(json);
+    const smalti_run_options little = {.size = sizeof little, .jobs = 1, .memory_bytes = 3 << 20};
+    CHECK_OK(smalti_plan_describe(plan, &little, false, &text, &error), error);
+    CHECK_HAS(text, "error   needs "); /* what the run would be refused for */
+    free(text);
     smalti_plan_free(plan);
     remove_folder();
 }
