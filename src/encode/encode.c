@@ -18,3 +18,16 @@ const smalti__encoder_format *smalti__encoder_find(const char *name)
     }
     return NULL;
 }
+
+smalti_result smalti__encoder_fit(const smalti__encoder_format *format, smalti__shape *shape, smalti_error *error)
+{
+    shape->premultiplied = false;
+    if (!(format->samples >> shape->sample & 1))
+        shape->sample = format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
+    if (!(format->channels >> shape->channels & 1) && shape->channels % 2 == 0)
+        shape->channels--;
+    if (shape->width > format->max_width || shape->height > format->max_height)
+        return smalti__fail(error, SMALTI_E_LIMIT, "%u × %u pixels are more than %s can hold", shape->width,
+                            shape->height, format->name);
+    return SMALTI_OK;
+}

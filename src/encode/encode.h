@@ -4,6 +4,7 @@
 #define SMALTI_SRC_ENCODE_H
 
 #include "decode/decode.h"
+#include "pixel/convert.h"
 #include "sink/sink.h"
 
 typedef struct smalti__encode_params {
@@ -48,6 +49,10 @@ extern const smalti__encoder_format smalti__encoder_png;
 extern const smalti__encoder_format smalti__encoder_jpeg;
 
 extern const smalti__encoder_format *const smalti__encoder_formats[]; /* NULL-terminated */
+
+/* Makes rows fit a format: its sample types (the widest it has, where the rows' own is missing), alpha only where it can.
+ * LIMIT when the image is larger than the format allows. */
+smalti_result smalti__encoder_fit(const smalti__encoder_format *format, smalti__shape *shape, smalti_error *error);
 
 /* By name ("png") or extension ("jpg"), any case; NULL when there is none. */
 const smalti__encoder_format *smalti__encoder_find(const char *name);

@@ -98,16 +98,9 @@ static smalti_result input_json(const smalti_plan *plan, const smalti__input *in
     if (result == SMALTI_OK && output && !format)
         format = smalti__encoder_find(reader.decoder->info.format);
     if (result == SMALTI_OK)
-        result = smalti__route_make(plan, &reader, format, run->options.strip_rows, run->spare_lanes, &route, error);
-    size_t lanes = run->lanes * run->lane_bytes;
-    if (result == SMALTI_OK && route.relay &&
-        route.total_bytes + lanes > run->options.memory_bytes) /* as a task does */
-        result = smalti__route_make(plan, &reader, format, run->options.strip_rows, false, &route, error);
-    if (result == SMALTI_OK &&
-        (route.total_bytes > run->options.memory_bytes || route.total_bytes + lanes > run->options.memory_bytes))
-        result = smalti__fail(
-            error, SMALTI_E_LIMIT_MEMORY, "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
-            (route.total_bytes + lanes + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
+        result = smalti__run_route(run, &reader, format, 0, &route, error);
+    if (result == SMALTI_OK)
+        result = smalti__run_fits(run, route.total_bytes, error);
     if (result == SMALTI_OK)
         *json = route_json(plan, &reader, &route);
     smalti__reader_close(&reader);

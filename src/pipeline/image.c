@@ -145,26 +145,24 @@ static smalti_result emit_to_encoder(void *user, const void *rows, size_t pitch,
 static smalti_result encode_image(const smalti_image *image, const smalti__encoder_format *format,
                                   const smalti__encode_params *params, smalti__sink *sink, smalti_error *error)
 {
-    smalti__encoder seed = {
-        .format = format, .params = *params, .sink = sink, .width = image->width, .height = image->height};
+    smalti__shape out = smalti__image_shape(image);
+    SMALTI__TRY(smalti__encoder_fit(format, &out, error));
+    const smalti__encoder seed = {.format = format,
+                                  .params = *params,
+                                  .sink = sink,
+                                  .width = out.width,
+                                  .height = out.height,
+                                  .channels = out.channels,
+                                  .sample = out.sample};
     smalti__encoder *encoder = NULL;
     smalti__chain *chain = NULL;
     smalti_stats stats = {0};
-    seed.channels = image->channels;
-    if (!(format->channels >> seed.channels & 1))
-        seed.channels--;
-    seed.sample = format->samples >> image->sample & 1       ? image->sample
-                  : format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16
-                                                             : SMALTI_SAMPLE_U8;
-    if (image->width > format->max_width || image->height > format->max_height)
-        return smalti__fail(error, SMALTI_E_LIMIT, "%u × %u pixels are more than %s can hold", image->width,
-                            image->height, format->name);
     smalti_result result = format->open(&seed, &encoder, error);
     if (result < 0)
         return result;
     const smalti__chain_setup setup = {
-        .in = {image->width, image->height, image->channels, image->sample},
-        .out = {image->width, image->height, seed.channels, seed.sample},
+        .in = smalti__image_shape(image),
+        .out = out,
         .background = {255, 255, 255},
         .emit = emit_to_encoder,
         .user = encoder,

@@ -129,22 +129,6 @@ smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const 
 
 /* ---- the route ---- */
 
-/* What is encoded: the input's sample type where the format has it, else the widest it has; alpha only where it can. */
-static smalti__shape output_shape(const smalti__encoder_format *format, const smalti__shape *in,
-                                  const smalti__shape *last)
-{
-    smalti__shape out = *last;
-    if (!format) /* nobody sees them */
-        return out;
-    out.sample = in->sample;
-    out.premultiplied = false;
-    if (!(format->samples >> out.sample & 1))
-        out.sample = format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
-    if (!(format->channels >> out.channels & 1) && (out.channels == 2 || out.channels == 4))
-        out.channels--;
-    return out;
-}
-
 smalti__chain_setup smalti__route_chain(const smalti_plan *plan, const smalti__route *route)
 {
     smalti__chain_setup setup = {
@@ -166,10 +150,11 @@ smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *
     *route =
         (smalti__route){.format = format, .stored = reader->stored, .in = reader->upright, .strip_rows = strip_rows};
     SMALTI__TRY(smalti__chain_route(plan->steps, plan->step_count, &route->in, route->seen, &route->last, error));
-    route->out = output_shape(format, &route->in, &route->last);
-    if (format && (route->out.width > format->max_width || route->out.height > format->max_height))
-        return smalti__fail(error, SMALTI_E_LIMIT, "%u × %u pixels are more than %s can hold", route->out.width,
-                            route->out.height, format->name);
+    route->out = route->last; /* without a format nobody sees it */
+    if (format) {
+        route->out.sample = route->in.sample; /* the input's again, whatever the kernels took */
+        SMALTI__TRY(smalti__encoder_fit(format, &route->out, error));
+    }
     smalti__chain_setup setup = smalti__route_chain(plan, route);
     route->strip_rows = setup.strip_rows = smalti__chain_strip_rows(&setup);
     route->relay = setup.rows_stay =

@@ -84,6 +84,27 @@ void smalti_cancel_free(smalti_cancel *cancel)
     free(cancel);
 }
 
+smalti_result smalti__run_route(const smalti__run *run, const smalti__reader *reader,
+                                const smalti__encoder_format *format, uint64_t input_bytes, smalti__route *route,
+                                smalti_error *error)
+{
+    uint64_t tied = run->lanes * run->lane_bytes + input_bytes, memory = run->options.memory_bytes;
+    SMALTI__TRY(smalti__route_make(run->plan, reader, format, run->options.strip_rows, run->spare_lanes, route, error));
+    if (route->relay && route->total_bytes > (memory > tied ? memory - tied : 0)) /* the lane can encode, in less */
+        return smalti__route_make(run->plan, reader, format, run->options.strip_rows, false, route, error);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__run_fits(const smalti__run *run, size_t bytes, smalti_error *error)
+{
+    size_t tied = run->lanes * run->lane_bytes;
+    if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
+        return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
+                            "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
+                            (bytes + tied + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
+    return SMALTI_OK;
+}
+
 void smalti__lane_open(smalti__lane *lane, smalti__run *run)
 {
     *lane = (smalti__lane){.run = run};
@@ -166,22 +187,10 @@ static void on_warning(void *user, const char *message)
 static smalti_result admit(struct task *task, size_t bytes, smalti_error *error)
 {
     smalti__run *run = task->lane->run;
-    size_t tied = run->lanes * run->lane_bytes;
-    if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
-        return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
-                            "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
-                            (bytes + tied + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
+    SMALTI__TRY(smalti__run_fits(run, bytes, error));
     SMALTI__TRY(smalti__budget_acquire(run->budget, bytes, cancel_flag(run), error));
     task->admitted += bytes;
     return SMALTI_OK;
-}
-
-/* What a task can have at most. */
-static size_t spare_bytes(const struct task *task)
-{
-    const smalti__run *run = task->lane->run;
-    size_t tied = run->lanes * run->lane_bytes + (size_t)task->source.memory_bytes;
-    return run->options.memory_bytes > tied ? run->options.memory_bytes - tied : 0;
 }
 
 /* A pipe may be of any size: it gets the whole budget, so that it can neither break it nor wait for itself. */
@@ -374,11 +383,7 @@ static smalti_result flow(struct task *task, const smalti__encoder_format *forma
                                     task->stats, error));
     if (!format && task->sink.state)
         format = smalti__encoder_find(task->reader.decoder->info.format);
-    SMALTI__TRY(smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, run->spare_lanes,
-                                   &task->route, error));
-    if (task->route.relay && task->route.total_bytes > spare_bytes(task)) /* the lane can encode by itself, in less */
-        SMALTI__TRY(
-            smalti__route_make(run->plan, &task->reader, format, run->options.strip_rows, false, &task->route, error));
+    SMALTI__TRY(smalti__run_route(run, &task->reader, format, task->source.memory_bytes, &task->route, error));
     size_t unmapped = task->source.memory_bytes > SMALL_INPUT ? (size_t)task->source.memory_bytes : 0, total;
     if (!smalti__add(task->route.total_bytes, unmapped, &total))
         total = SIZE_MAX;

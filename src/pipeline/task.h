@@ -34,6 +34,13 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
                                size_t task_count, smalti_error *error);
 void smalti__run_close(smalti__run *run);
 bool smalti__run_cancelled(const smalti__run *run);
+/* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the
+ * lanes and the input (input_bytes) take. */
+smalti_result smalti__run_route(const smalti__run *run, const smalti__reader *reader,
+                                const smalti__encoder_format *format, uint64_t input_bytes, smalti__route *route,
+                                smalti_error *error);
+/* LIMIT_MEMORY when a task of so many bytes alone does not fit the budget beside the lanes. */
+smalti_result smalti__run_fits(const smalti__run *run, size_t bytes, smalti_error *error);
 
 void smalti__lane_open(smalti__lane *lane, smalti__run *run);
 void smalti__lane_close(smalti__lane *lane);
