@@ -48,6 +48,9 @@ enum {
     SMALTI_E_LIMIT = -400,        /**< a limit of the caller's was reached */
     SMALTI_E_LIMIT_MEMORY = -401, /**< the task alone does not fit the memory budget */
     SMALTI_E_LIMIT_PIXELS = -402, /**< more pixels than allowed */
+    SMALTI_E_LIMIT_FRAMES = -403, /**< more frames than allowed */
+    SMALTI_E_LIMIT_RATIO = -404, /**< decoded bytes out of proportion to the file's size */
+    SMALTI_E_LIMIT_TIME = -405, /**< a task ran over its time limit */
 
     SMALTI_E_NOMEM = -500, /**< the system has no memory left */
 

@@ -44,15 +44,22 @@ SMALTI_API void smalti_image_free(smalti_image *image);
 
 /** Metadata of a file, read without decoding pixels. */
 typedef struct smalti_info {
-    char format[8]; /**< "png", "jpeg" */
+    char format[8]; /**< "png", "jpeg", "webp", "avif", "gif", "tiff", "pnm", "exr" */
     uint32_t width; /**< pixels, as stored (before orientation) */
     uint32_t height; /**< rows, as stored */
     uint32_t channels; /**< channels after decoding (palette expanded, CMYK converted): 1…4 */
     smalti_sample sample; /**< samples after decoding */
-    uint32_t bit_depth; /**< bits per sample as stored: 1, 2, 4, 8, 16 */
-    char color[12]; /**< as stored: "gray", "gray-alpha", "rgb", "rgba", "palette", "ycbcr", "cmyk", "ycck" */
-    char subsampling[8]; /**< JPEG: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1" or "other"; else empty */
-    bool interlaced; /**< PNG Adam7 or progressive JPEG */
+    uint32_t bit_depth; /**< bits per sample as stored: 1, 2, 4, 8, 10, 12, 16, 32 */
+    char color
+        [12]; /**< as stored: "gray", "gray-alpha", "rgb", "rgba", "palette", "ycbcr", "ycbcra", "cmyk", "ycck", "lab" */
+    char subsampling[8]; /**< of chroma: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1" or "other"; else empty */
+    char compression
+        [12]; /**< where a format has several: "lossy", "lossless", "lzw", "deflate", "packbits", …; else empty */
+    bool interlaced; /**< PNG Adam7, progressive JPEG or interlaced GIF */
+    bool has_alpha; /**< the decoded image has an alpha channel */
+    uint32_t frames; /**< images in the file: of an animation, or pages; 1 for a still image */
+    uint32_t loops; /**< of an animation: how often it is played, 0 for ever */
+    uint32_t duration_ms; /**< of an animation: all its frames, once */
     uint32_t orientation; /**< EXIF orientation 1…8; 1 when the file has none */
     uint64_t file_bytes; /**< size of the file */
     uint64_t decoded_bytes; /**< width × height × channels × bytes of a sample */

@@ -172,3 +172,14 @@ void smalti__log(int level, const char *format, ...)
     va_end(arguments);
     fprintf(stderr, "smalti: %s\n", line);
 }
+
+smalti_result smalti__stop_check(const smalti__stop *stop, smalti_error *error)
+{
+    if (stop && stop->cancelled && __atomic_load_n(stop->cancelled, __ATOMIC_RELAXED))
+        return smalti__fail(error, SMALTI_E_CANCELLED, "cancelled");
+    if (stop && stop->deadline_ns && smalti__now_ns() > stop->deadline_ns)
+        return smalti__fail(error, SMALTI_E_LIMIT_TIME,
+                            "took longer than the limit of %llu ms (limits.task_ms, --limit-time)",
+                            (unsigned long long)stop->limit_ms);
+    return SMALTI_OK;
+}

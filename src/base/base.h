@@ -84,6 +84,16 @@ void smalti__clear_upper_registers(void);
 uint64_t smalti__now_ns(void); /* monotonic */
 uint64_t smalti__thread_cpu_ns(void); /* of the calling thread */
 
+/* What ends long work in its middle: looked at between rows, and inside whatever takes longer than that. */
+typedef struct smalti__stop {
+    const int *cancelled; /* turns non-zero; may be NULL */
+    uint64_t deadline_ns; /* smalti__now_ns; 0: none */
+    uint64_t limit_ms; /* the limit that made the deadline, for the message */
+} smalti__stop;
+
+/* OK, CANCELLED or LIMIT_TIME. stop may be NULL. */
+smalti_result smalti__stop_check(const smalti__stop *stop, smalti_error *error);
+
 /* Says something on standard error when the log level allows: 1 warning, 2 debugging. */
 void smalti__log(int level, const char *format, ...) SMALTI__PRINTF(2, 3);
 

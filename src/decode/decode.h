@@ -5,6 +5,7 @@
 
 #include <smalti/image.h>
 
+#include "pixel/convert.h"
 #include "source/source.h"
 
 /* A block of bytes from the file, or NULL/0. Owned by the struct it stands in (free()). */
@@ -26,32 +27,59 @@ typedef struct smalti__decode_options {
     bool lenient;          /* keep what can be decoded of damaged data, and warn */
     bool metadata;         /* fill in smalti__decoder.metadata.exif and .xmp too; icc is always wanted */
     bool head_only; /* only info is wanted (also from behind the pixels, if that costs little): no read will follow */
+    bool all_frames; /* of an animation; otherwise the first is delivered as a still image */
+    bool spare_thread; /* there is a processor for a thread of the decoder's own */
     uint64_t max_pixels; /* refuse larger images with LIMIT_PIXELS; 0: no limit */
+    uint32_t max_frames; /* with all_frames: refuse animations of more with LIMIT_FRAMES; 0: no limit */
     size_t max_metadata; /* bytes of each metadata block; larger ones are dropped with a warning; 0: 16 MiB */
     smalti__pool *pool; /* for working memory; may be NULL */
+    const smalti__stop *stop; /* looked at in the middle of long work; may be NULL */
     void (*warn)(void *user, const char *message); /* may be NULL; message without the file's name */
     void *user;
 } smalti__decode_options;
+
+/* Planes of one row of blocks, or of a whole image: Y, Cb, Cr, full range (JFIF). */
+typedef struct smalti__planes {
+    uint32_t width[3], height[3]; /* samples */
+    size_t pitch[3];
+    uint8_t *data[3];
+} smalti__planes;
 
 typedef struct smalti__decoder {
     const struct smalti__decoder_ops *ops;
     smalti__source *source; /* borrowed */
     smalti__decode_options options;
-    smalti_info info;
+    smalti_info info;      /* as stored */
+    smalti__shape out;     /* what read delivers: as stored, or reduced */
     smalti__metadata metadata;
     size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
     uint32_t row; /* next row that read delivers */
+    uint32_t frame; /* of an animation: the one being delivered, from 0 */
+    uint32_t frame_ms; /* how long that frame stands; known after start and next_frame */
 } smalti__decoder;
 
 typedef struct smalti__decoder_ops {
     /* Allocates working memory (at most work_bytes). */
     smalti_result (*start)(smalti__decoder *decoder, smalti_error *error);
-    /* Decodes the next rows rows (never more than are left) to dst in info.channels × info.sample. May write up to the
+    /* Decodes the next rows rows (never more than are left) to dst in out.channels × out.sample. May write up to the
      * next 64-byte boundary behind a row, never beyond pitch. */
     smalti_result (*read)(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error);
     /* After the last row: checks what follows the pixels (checksums, end marker). */
     smalti_result (*finish)(smalti__decoder *decoder, smalti_error *error);
     void (*close)(smalti__decoder *decoder);
+    /* What follows may be NULL. */
+    /* Between open and start: delivers a smaller image where that is cheaper and looks as good after a further reduction to
+     * width × height (as stored, before orientation): never less than that in either direction. Changes out and
+     * work_bytes, or nothing. */
+    void (*reduce)(smalti__decoder *decoder, uint32_t width, uint32_t height);
+    /* Behind the last row of a frame: the next one, whole (composed over those before it, with the canvas's size). */
+    smalti_result (*next_frame)(smalti__decoder *decoder, smalti_error *error);
+    /* Between open (and reduce) and start: from now on read_planes is used instead of read. Sets the whole image's planes
+     * (data and pitch are left 0) and work_bytes. false: cannot be. */
+    bool (*planar)(smalti__decoder *decoder, smalti__planes *planes);
+    /* The next rows of each plane: at most room->height[i] rows (a multiple of what one row of blocks has, which planar
+     * set as its height[i]'s granularity) to room->data[i]; sets room->height[i] to what was written. */
+    smalti_result (*read_planes)(smalti__decoder *decoder, smalti__planes *room, smalti_error *error);
 } smalti__decoder_ops;
 
 typedef struct smalti__decoder_format {
@@ -77,6 +105,11 @@ smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *erro
 smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows,
                                    smalti_error *error);
 smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *error);
+/* See smalti__decoder_ops.reduce; does nothing where a format cannot. */
+void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height);
+/* Of an animation opened with all_frames: begins the next frame (row 0 again). Only when one is left: frame + 1 <
+ * info.frames. */
+smalti_result smalti__decoder_next_frame(smalti__decoder *decoder, smalti_error *error);
 void smalti__decoder_close(smalti__decoder *decoder); /* NULL is fine */
 
 /* EXIF: the orientation (1…8) in a TIFF structure, 1 when there is none or it is malformed; *value_offset (may be NULL)

@@ -23,7 +23,17 @@ smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_
             format = smalti__decoder_formats[i];
     if (!format)
         return smalti__source_fail(source, error, SMALTI_E_FORMAT_UNKNOWN, 0, "no image format begins like this");
-    return format->open(source, options, decoder, error);
+    SMALTI__TRY(format->open(source, options, decoder, error));
+    smalti_info *info = &(*decoder)->info;
+    info->frames = info->frames ? info->frames : 1;
+    (*decoder)->out = (smalti__shape){info->width, info->height, info->channels, info->sample, .premultiplied = false};
+    return SMALTI_OK;
+}
+
+void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height)
+{
+    if (decoder->ops->reduce)
+        decoder->ops->reduce(decoder, width, height);
 }
 
 smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *error)
@@ -37,6 +47,13 @@ smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t p
     SMALTI__TRY(rows ? decoder->ops->read(decoder, dst, pitch, rows, error) : SMALTI_OK);
     decoder->row += rows;
     return SMALTI_OK;
+}
+
+smalti_result smalti__decoder_next_frame(smalti__decoder *decoder, smalti_error *error)
+{
+    decoder->row = 0;
+    decoder->frame++;
+    return decoder->ops->next_frame(decoder, error);
 }
 
 smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *error)

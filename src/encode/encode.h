@@ -7,15 +7,31 @@
 #include "pixel/convert.h"
 #include "sink/sink.h"
 
+/* Zero is each format's default unless said otherwise. */
 typedef struct smalti__encode_params {
-    uint32_t quality;     /* JPEG 1…100 */
-    uint32_t subsampling; /* JPEG 420, 422, 444 */
-    uint32_t png_effort;  /* PNG 1…9 */
+    uint32_t quality;     /* 1…100; 0: JPEG and WebP 80, AVIF 50 */
+    uint32_t subsampling; /* chroma of JPEG and AVIF: 420, 422, 444; 0: 420, but 444 for AVIF */
+    bool progressive;     /* JPEG: several scans, of coarse to fine; PNG: no */
+    bool optimize;        /* JPEG: Huffman tables made for the image (a whole frame of coefficients) */
+    bool lossless;        /* WebP, AVIF */
+    uint32_t png_effort;  /* 1…9; 0: 4 */
+    uint32_t webp_effort; /* libwebp's method: 0 (fastest) … 6; the job's default is 4 */
+    uint32_t avif_effort; /* 0 (fastest) … 9; the job's default is 4 */
+    uint32_t colors;      /* PNG: at most so many colours in a palette, 2…256; 0: no palette */
+    uint32_t dither;      /* … 0 none … 100 full, in percent */
+    uint32_t tiff_compression; /* smalti__tiff_compression */
+    uint32_t loops;       /* of an animation; 0: for ever */
+    bool animation;       /* several frames follow, each begun by next_frame */
     const smalti__metadata *metadata; /* what to write of it is already decided; borrowed; may be NULL */
     smalti__pool *pool;   /* may be NULL */
+    bool spare_thread;    /* there is a processor for a thread of the encoder's own */
+    const smalti__stop *stop; /* may be NULL */
     void (*warn)(void *user, const char *message); /* of metadata that had to be dropped, by open; may be NULL */
     void *user;
 } smalti__encode_params;
+
+/* TIFF: choices of output.tiff_compression, in order. */
+enum { SMALTI__TIFF_LZW, SMALTI__TIFF_DEFLATE, SMALTI__TIFF_PACKBITS, SMALTI__TIFF_NONE };
 
 typedef struct smalti__encoder {
     const struct smalti__encoder_format *format;
@@ -43,6 +59,14 @@ typedef struct smalti__encoder_format {
     /* After the last row. */
     smalti_result (*finish)(smalti__encoder *encoder, smalti_error *error);
     void (*close)(smalti__encoder *encoder);
+    /* What follows may be NULL. */
+    /* Before the rows of each frame of an animation (params.animation), the first included. */
+    smalti_result (*next_frame)(smalti__encoder *encoder, uint32_t duration_ms, smalti_error *error);
+    /* Instead of open and write: the image comes as planes in smalti__planes' meaning, subsampled as params say. open_planes
+     * sets what each call of write_planes is to bring: rows of each plane (fewer only in the last call). */
+    smalti_result (*open_planes)(const smalti__encoder *seed, smalti__planes *unit, smalti__encoder **encoder,
+                                 smalti_error *error);
+    smalti_result (*write_planes)(smalti__encoder *encoder, const smalti__planes *rows, smalti_error *error);
 } smalti__encoder_format;
 
 extern const smalti__encoder_format smalti__encoder_png;

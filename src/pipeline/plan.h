@@ -5,7 +5,7 @@
 
 #include "encode/encode.h"
 #include "pipeline/job.h"
-#include "pipeline/reader.h"
+#include "decode/reader.h"
 #include "strip/chain.h"
 
 struct smalti_plan {

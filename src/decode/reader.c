@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Upright rows. A mirrored image streams; the other orientations need the whole frame, which is accounted for. */
-#include "pipeline/reader.h"
+#include "decode/reader.h"
 
 #include "pixel/orient.h"
 
@@ -14,7 +14,7 @@ smalti_result smalti__reader_open(smalti__reader *reader, smalti__source *source
     SMALTI__TRY(result);
     const smalti_info *info = &reader->decoder->info;
     reader->orientation = orient ? info->orientation : 1;
-    reader->stored = (smalti__shape){info->width, info->height, info->channels, info->sample};
+    reader->stored = reader->decoder->out;
     reader->upright = reader->stored;
     if (smalti__orient_swaps(reader->orientation)) {
         reader->upright.width = info->height;

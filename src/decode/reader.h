@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A decoder whose rows come upright: as they are where the orientation allows, else out of a whole frame. */
-#ifndef SMALTI_SRC_READER_H
-#define SMALTI_SRC_READER_H
+#ifndef SMALTI_SRC_DECODE_READER_H
+#define SMALTI_SRC_DECODE_READER_H
 
 #include <smalti/job.h>
 
