@@ -38,8 +38,11 @@ typedef struct smalti__decode_options {
     void *user;
 } smalti__decode_options;
 
-/* Planes of one row of blocks, or of a whole image: Y, Cb, Cr, full range (JFIF). */
+/* Planes of an image or of some of its rows: Y, Cb, Cr of JFIF (BT.601, full range), or Y alone. A sample stands for
+ * across × down pixels of the image and lies in their centre; the last ones may reach over the image's edges. */
 typedef struct smalti__planes {
+    uint32_t count; /* 1 or 3 */
+    uint32_t across[3], down[3]; /* 1, 2 or 4 */
     uint32_t width[3], height[3]; /* samples */
     size_t pitch[3];
     uint8_t *data[3];
@@ -51,6 +54,8 @@ typedef struct smalti__decoder {
     smalti__decode_options options;
     smalti_info info;      /* as stored */
     smalti__shape out;     /* what read delivers: as stored, or reduced */
+    uint32_t reduced; /* the divisor: out is info's size divided by it, rounded up (the last row and column are whole
+                       * pixels that the image only partly fills); 1 for as stored */
     smalti__metadata metadata;
     size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
     uint32_t row; /* next row that read delivers */
@@ -74,11 +79,13 @@ typedef struct smalti__decoder_ops {
     void (*reduce)(smalti__decoder *decoder, uint32_t width, uint32_t height);
     /* Behind the last row of a frame: the next one, whole (composed over those before it, with the canvas's size). */
     smalti_result (*next_frame)(smalti__decoder *decoder, smalti_error *error);
-    /* Between open (and reduce) and start: from now on read_planes is used instead of read. Sets the whole image's planes
-     * (data and pitch are left 0) and work_bytes. false: cannot be. */
-    bool (*planar)(smalti__decoder *decoder, smalti__planes *planes);
-    /* The next rows of each plane: at most room->height[i] rows (a multiple of what one row of blocks has, which planar
-     * set as its height[i]'s granularity) to room->data[i]; sets room->height[i] to what was written. */
+    /* Between open (and reduce) and start: from now on read_planes is used instead of read. *image gets the planes of the
+     * whole image, *unit what one call of read_planes delivers: the same but for height and pitch, the rows of each plane
+     * and the least bytes between them; data is NULL. Sets work_bytes. false: not for this image. */
+    bool (*planar)(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);
+    /* The next rows of each plane to room->data and room->pitch, where there must be room for a unit's rows; what lies
+     * behind their width or behind the image's last row is written too. Sets room->height to the rows that belong to the
+     * image: a unit's, or fewer in the last call. The decoder's row is that of plane 0. */
     smalti_result (*read_planes)(smalti__decoder *decoder, smalti__planes *room, smalti_error *error);
 } smalti__decoder_ops;
 
@@ -107,6 +114,9 @@ smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t p
 smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *error);
 /* See smalti__decoder_ops.reduce; does nothing where a format cannot. */
 void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height);
+/* See smalti__decoder_ops.planar; false where a format cannot. */
+bool smalti__decoder_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);
+smalti_result smalti__decoder_read_planes(smalti__decoder *decoder, smalti__planes *room, smalti_error *error);
 /* Of an animation opened with all_frames: begins the next frame (row 0 again). Only when one is left: frame + 1 <
  * info.frames. */
 smalti_result smalti__decoder_next_frame(smalti__decoder *decoder, smalti_error *error);

@@ -274,17 +274,36 @@ static uint64_t blocks(uint32_t samples, uint32_t factor, uint32_t max_factor)
     return divide_up((uint64_t)samples * factor, 8 * (uint64_t)max_factor);
 }
 
-/* From libjpeg-turbo's jdmainct.c (rows of a component: ten groups of v), jdsample.c (max_v rows of full width),
- * jdcoefct.c (whole arrays of blocks of 64 two-byte coefficients) and jmemmgr.c (rows aligned to 64). */
-uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head)
+/* libjpeg-turbo's jdmaster.c: rather than to reduce a subsampled component and then scale it up again, it is reduced less. */
+uint32_t smalti__jpeg_head_block(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor)
+{
+    const smalti__jpeg_component *c = &head->component[component];
+    uint32_t least = 8 / divisor, size = least;
+    while (size < 8 && head->max_h * least % (c->h * size * 2) == 0 && head->max_v * least % (c->v * size * 2) == 0)
+        size *= 2;
+    return size;
+}
+
+void smalti__jpeg_head_plane(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor, uint32_t *width,
+                             uint32_t *height)
+{
+    const smalti__jpeg_component *c = &head->component[component];
+    uint32_t size = smalti__jpeg_head_block(head, component, divisor);
+    *width = (uint32_t)divide_up((uint64_t)head->width * c->h * size, 8 * (uint64_t)head->max_h);
+    *height = (uint32_t)divide_up((uint64_t)head->height * c->v * size, 8 * (uint64_t)head->max_v);
+}
+
+/* From libjpeg-turbo's jdmainct.c (rows of a component: a row of blocks and up to two groups more), jdsample.c (max_v rows
+ * of full width), jdcoefct.c (whole arrays of blocks of 64 two-byte coefficients) and jmemmgr.c (rows aligned to 64). */
+uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head, uint32_t divisor)
 {
     enum { TABLES = 128 * 1024, ROW_EXTRA = 64 + 2 * sizeof(void *), BLOCK_BYTES = 128 };
-    uint64_t total = TABLES;
+    uint64_t total = TABLES, width = divide_up(head->width, divisor);
     for (uint32_t i = 0; i < head->components; i++) {
-        uint32_t h = head->component[i].h, v = head->component[i].v;
+        uint32_t h = head->component[i].h, v = head->component[i].v, size = smalti__jpeg_head_block(head, i, divisor);
         uint64_t across = blocks(head->width, h, head->max_h), down = blocks(head->height, v, head->max_v);
-        uint64_t full = divide_up(head->width, head->max_h) * head->max_h;
-        total += (across * 8 + ROW_EXTRA) * v * 10 + (full + ROW_EXTRA) * head->max_v;
+        uint64_t full = divide_up(width, head->max_h) * head->max_h, rows = v * (size + 2 * (size * divisor / 8));
+        total += (across * size + ROW_EXTRA) * rows + (full + ROW_EXTRA) * head->max_v;
         if (head->multiple_scans) {
             uint64_t padded = divide_up(down, v) * v;
             total += padded * (divide_up(across, h) * h * BLOCK_BYTES + ROW_EXTRA);

@@ -53,8 +53,14 @@ smalti_result smalti__jpeg_head_metadata(const smalti__jpeg_head *head, const sm
                                          smalti_error *error);
 /* "4:2:0" and the like; "" for gray. A static string. */
 const char *smalti__jpeg_head_subsampling(const smalti__jpeg_head *head);
-/* Upper bound of what libjpeg allocates to decode the image at full size. */
-uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head);
+/* Upper bound of what libjpeg allocates to decode the image, reduced by divisor (1, 2, 4, 8). */
+uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head, uint32_t divisor);
+/* Samples across and down that libjpeg makes of a component's block when it reduces by divisor: 8 / divisor, or a multiple
+ * for a subsampled component. */
+uint32_t smalti__jpeg_head_block(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor);
+/* Width and height of a component's plane in samples, reduced. */
+void smalti__jpeg_head_plane(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor, uint32_t *width,
+                             uint32_t *height);
 /* Bytes below which the coded pixels cannot be complete. */
 uint64_t smalti__jpeg_head_least_bytes(const smalti__jpeg_head *head);
 

@@ -26,6 +26,7 @@ smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_
     SMALTI__TRY(format->open(source, options, decoder, error));
     smalti_info *info = &(*decoder)->info;
     info->frames = info->frames ? info->frames : 1;
+    (*decoder)->reduced = 1;
     (*decoder)->out = (smalti__shape){info->width, info->height, info->channels, info->sample, .premultiplied = false};
     return SMALTI_OK;
 }
@@ -34,6 +35,18 @@ void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t h
 {
     if (decoder->ops->reduce)
         decoder->ops->reduce(decoder, width, height);
+}
+
+bool smalti__decoder_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit)
+{
+    return decoder->ops->planar && decoder->ops->planar(decoder, image, unit);
+}
+
+smalti_result smalti__decoder_read_planes(smalti__decoder *decoder, smalti__planes *room, smalti_error *error)
+{
+    SMALTI__TRY(decoder->ops->read_planes(decoder, room, error));
+    decoder->row += room->height[0];
+    return SMALTI_OK;
 }
 
 smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *error)
