@@ -62,10 +62,12 @@ typedef struct smalti__encoder_format {
     /* What follows may be NULL. */
     /* Before the rows of each frame of an animation (params.animation), the first included. */
     smalti_result (*next_frame)(smalti__encoder *encoder, uint32_t duration_ms, smalti_error *error);
-    /* Instead of open and write: the image comes as planes in smalti__planes' meaning, subsampled as params say. open_planes
-     * sets what each call of write_planes is to bring: rows of each plane (fewer only in the last call). */
-    smalti_result (*open_planes)(const smalti__encoder *seed, smalti__planes *unit, smalti__encoder **encoder,
-                                 smalti_error *error);
+    /* Instead of open and write: the image comes as planes, subsampled as params say (channels 1 or 3). *image gets the
+     * planes of the whole image, *unit what each call of write_planes is to bring: the same but for height and pitch, the
+     * rows of each plane (fewer only in the last call) and the least bytes between them; data is NULL. */
+    smalti_result (*open_planes)(const smalti__encoder *seed, smalti__planes *image, smalti__planes *unit,
+                                 smalti__encoder **encoder, smalti_error *error);
+    /* May write to what lies between a row's width and its pitch. */
     smalti_result (*write_planes)(smalti__encoder *encoder, const smalti__planes *rows, smalti_error *error);
 } smalti__encoder_format;
 
