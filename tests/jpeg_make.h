@@ -17,6 +17,7 @@ typedef struct jpeg_spec {
     J_COLOR_SPACE stored;      /* JCS_UNKNOWN: libjpeg's default for the components */
     int h, v;                  /* sampling of the first component; 0: 1 */
     int quality;               /* 0: 90 */
+    bool ycbcr;                /* the pixels given are YCbCr */
     bool progressive;
     bool separate;             /* sequential, a scan per component */
     bool two_scans;            /* progressive gray: DC, AC */
@@ -88,7 +89,7 @@ static inline uint8_t *make_jpeg(const jpeg_spec *spec, const uint8_t *pixels, s
     jpeg.image_width = spec->width;
     jpeg.image_height = spec->height;
     jpeg.input_components = spec->components;
-    jpeg.in_color_space = spaces[spec->components];
+    jpeg.in_color_space = spec->ycbcr && spec->components == 3 ? JCS_YCbCr : spaces[spec->components];
     jpeg_set_defaults(&jpeg);
     if (spec->stored != JCS_UNKNOWN)
         jpeg_set_colorspace(&jpeg, spec->stored);
@@ -122,8 +123,10 @@ static inline uint8_t *make_jpeg(const jpeg_spec *spec, const uint8_t *pixels, s
     return data;
 }
 
-/* Pixels by libjpeg with its defaults: 1, 3 or (CMYK as stored) 4 channels. Owned: free(). */
-static inline uint8_t *reference_pixels(const uint8_t *data, size_t size, uint32_t *width, uint32_t *height)
+/* Pixels by libjpeg, reduced by divisor: 1, 3 or (CMYK as stored) 4 channels; or, for color YCbCr, without smoothing of
+ * chroma: each sample is that of its plane. Owned: free(). */
+static inline uint8_t *reference_reduced(const uint8_t *data, size_t size, uint32_t divisor, bool ycbcr,
+                                         uint32_t *width, uint32_t *height)
 {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -131,7 +134,13 @@ static inline uint8_t *reference_pixels(const uint8_t *data, size_t size, uint32
     jpeg_create_decompress(&jpeg);
     jpeg_mem_src(&jpeg, (unsigned char *)data, (unsigned long)size);
     jpeg_read_header(&jpeg, TRUE);
-    jpeg.out_color_space = jpeg.num_components == 1 ? JCS_GRAYSCALE : jpeg.num_components == 3 ? JCS_RGB : JCS_CMYK;
+    jpeg.scale_num = 1;
+    jpeg.scale_denom = divisor;
+    jpeg.do_fancy_upsampling = !ycbcr;
+    jpeg.out_color_space = jpeg.num_components == 1            ? JCS_GRAYSCALE
+                           : jpeg.num_components == 3 && ycbcr ? JCS_YCbCr
+                           : jpeg.num_components == 3          ? JCS_RGB
+                                                               : JCS_CMYK;
     jpeg_start_decompress(&jpeg);
     size_t row_bytes = (size_t)jpeg.output_width * (size_t)jpeg.output_components;
     uint8_t *pixels = malloc(row_bytes * jpeg.output_height);
@@ -144,6 +153,12 @@ static inline uint8_t *reference_pixels(const uint8_t *data, size_t size, uint32
     jpeg_finish_decompress(&jpeg);
     jpeg_destroy_decompress(&jpeg);
     return pixels;
+}
+
+/* The same at full size. */
+static inline uint8_t *reference_pixels(const uint8_t *data, size_t size, uint32_t *width, uint32_t *height)
+{
+    return reference_reduced(data, size, 1, false, width, height);
 }
 
 /* A TIFF structure whose only entry is the orientation. */

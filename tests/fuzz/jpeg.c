@@ -1,32 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: the JPEG decoder, strict and lenient. A strict success must also be a lenient one, with the same pixels and
- * no warning of damage. */
+ * Fuzz target: the JPEG decoder, strict and lenient, at all sizes, rows and planes. A strict success must also be a lenient
+ * one, with the same pixels. */
 #include "decode/decode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MOST_PIXELS = 1 << 18, MOST_WORK = 64 << 20, GROUP = 5 };
 
+static uint64_t sum_row(uint64_t sum, const uint8_t *row, size_t count)
+{
+    for (size_t x = 0; x < count; x++)
+        sum = (sum ^ row[x]) * 1099511628211u;
+    return sum;
+}
+
 /* Reads all rows; returns a sum over them, or 0 for an error. */
 static uint64_t read_rows(smalti__decoder *decoder)
 {
-    size_t pitch = smalti__align((size_t)decoder->info.width * decoder->info.channels, 64);
+    const smalti__shape *out = &decoder->out;
+    size_t row_bytes = (size_t)out->width * out->channels, pitch = smalti__align(row_bytes, 64);
     uint64_t sum = 1469598103934665603u;
     smalti_error error;
     smalti_result result = smalti__decoder_start(decoder, &error);
-    while (result == SMALTI_OK && decoder->row < decoder->info.height) {
-        uint32_t left = decoder->info.height - decoder->row, count = left < GROUP ? left : GROUP;
+    while (result == SMALTI_OK && decoder->row < out->height) {
+        uint32_t left = out->height - decoder->row, count = left < GROUP ? left : GROUP;
         uint8_t *rows = malloc(pitch * count);
         if (!rows)
             abort();
         result = smalti__decoder_read(decoder, rows, pitch, count, &error);
         for (uint32_t y = 0; result == SMALTI_OK && y < count; y++)
-            for (size_t x = 0; x < (size_t)decoder->info.width * decoder->info.channels; x++)
-                sum = (sum ^ rows[y * pitch + x]) * 1099511628211u;
+            sum = sum_row(sum, rows + y * pitch, row_bytes);
         free(rows);
     }
     if (result == SMALTI_OK)
         result = smalti__decoder_finish(decoder, &error);
+    return result == SMALTI_OK ? sum | 1 : 0;
+}
+
+/* The same of the planes; 0 too when there are none. */
+static uint64_t read_planes(smalti__decoder *decoder)
+{
+    uint64_t sum = 1469598103934665603u;
+    smalti_error error;
+    smalti__planes image, unit, room;
+    if (!smalti__decoder_planar(decoder, &image, &unit))
+        return 0;
+    room = unit;
+    for (uint32_t i = 0; i < unit.count; i++)
+        if (!(room.data[i] = malloc(unit.pitch[i] * unit.height[i])))
+            abort();
+    smalti_result result = smalti__decoder_start(decoder, &error);
+    while (result == SMALTI_OK && decoder->row < image.height[0]) {
+        result = smalti__decoder_read_planes(decoder, &room, &error);
+        for (uint32_t i = 0; result == SMALTI_OK && i < unit.count; i++) {
+            if (room.height[i] > unit.height[i])
+                abort();
+            for (uint32_t y = 0; y < room.height[i]; y++)
+                sum = sum_row(sum, room.data[i] + y * room.pitch[i], room.width[i]);
+        }
+    }
+    if (result == SMALTI_OK)
+        result = smalti__decoder_finish(decoder, &error);
+    for (uint32_t i = 0; i < unit.count; i++)
+        free(room.data[i]);
     return result == SMALTI_OK ? sum | 1 : 0;
 }
 
@@ -37,7 +73,7 @@ static void count_warning(void *user, const char *message)
         abort();
 }
 
-static uint64_t decode(const uint8_t *data, size_t size, bool lenient, bool head_only)
+static uint64_t decode(const uint8_t *data, size_t size, bool lenient, bool head_only, uint32_t divisor, bool planar)
 {
     uint32_t warnings = 0;
     uint64_t sum = 0;
@@ -57,8 +93,9 @@ static uint64_t decode(const uint8_t *data, size_t size, bool lenient, bool head
         if (decoder->info.width == 0 || decoder->info.height == 0 || decoder->info.orientation < 1 ||
             decoder->info.orientation > 8)
             abort();
+        decoder->ops->reduce(decoder, decoder->info.width / divisor, decoder->info.height / divisor);
         if (!head_only && decoder->work_bytes <= MOST_WORK)
-            sum = read_rows(decoder);
+            sum = planar ? read_planes(decoder) : read_rows(decoder);
         smalti__decoder_close(decoder);
     }
     smalti__source_close(&source);
@@ -69,9 +106,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size && !smalti__decoder_jpeg.probe(data, size))
         return 0;
-    decode(data, size, false, true);
-    uint64_t strict = decode(data, size, false, false), lenient = decode(data, size, true, false);
-    if (strict && strict != lenient)
-        abort();
+    decode(data, size, false, true, 1, false);
+    for (int planar = 0; planar < 2; planar++) {
+        uint32_t divisor = planar ? 1u << size % 4 : 1u << size / 4 % 4;
+        uint64_t strict = decode(data, size, false, false, divisor, planar);
+        uint64_t lenient = decode(data, size, true, false, divisor, planar);
+        if (strict && strict != lenient)
+            abort();
+    }
     return 0;
 }
