@@ -61,6 +61,7 @@ typedef struct smalti__decoder {
     uint32_t row; /* next row that read delivers */
     uint32_t frame; /* of an animation: the one being delivered, from 0 */
     uint32_t frame_ms; /* how long that frame stands; known after start and next_frame */
+    uint64_t helper_cpu_ns; /* what a thread of the decoder's own spent; known after finish */
 } smalti__decoder;
 
 typedef struct smalti__decoder_ops {

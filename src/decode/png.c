@@ -60,10 +60,11 @@ static void close_png(smalti__decoder *decoder)
 {
     smalti__png *png = (smalti__png *)decoder;
     smalti__pool *pool = decoder->options.pool;
+    smalti__png_slabs_free(png);
     smalti__pool_put(pool, png->line);
+    smalti__pool_put(pool, png->sums);
     smalti__pool_put(pool, png->frame);
     smalti__pool_put(pool, png->above);
-    smalti__pool_put(pool, png->buffer);
     smalti__pool_put(pool, png->inflate);
     smalti__metadata_clear(&decoder->metadata);
     free(png);
@@ -82,11 +83,18 @@ static smalti_result read_rows(smalti__decoder *decoder, void *dst, size_t pitch
 static smalti_result finish(smalti__decoder *decoder, smalti_error *error)
 {
     smalti__png *png = (smalti__png *)decoder;
+    smalti__png_slabs_stop(png);
     SMALTI__TRY(smalti__png_stream_finish(png, error));
     return smalti__png_check_tail(png, error);
 }
 
-static const smalti__decoder_ops ops = {start, read_rows, finish, close_png};
+static const smalti__decoder_ops ops = {
+    .start = start,
+    .read = read_rows,
+    .finish = finish,
+    .close = close_png,
+    .reduce = smalti__png_reduce,
+};
 
 static smalti_result open_decoder(smalti__source *source, const smalti__decode_options *options,
                                   smalti__decoder **decoder, smalti_error *error)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the PNG decoder share: png.c (head, life cycle), png_chunk.c (chunks), png_metadata.c, png_stream.c
- * (IDAT chunks → filtered rows), png_rows.c (filtered rows → pixels), png_expand.c (stored → delivered samples). */
+ * (IDAT chunks → filtered bytes), png_slabs.c (… in slabs, made ahead by a thread), png_rows.c (filtered rows → pixels),
+ * png_adam7.c and png_reduce.c (interlaced images, whole or reduced), png_expand.c (stored → delivered samples). */
 #ifndef SMALTI_SRC_DECODE_PNG_H
 #define SMALTI_SRC_DECODE_PNG_H
 
+#include "base/handoff.h"
 #include "decode/decode.h"
 #include "pixel/png_filter.h"
 
@@ -24,6 +26,17 @@ typedef struct smalti__png_chunk {
     const uint8_t *data; /* borrowed from the source */
 } smalti__png_chunk;
 
+/* A piece of the filtered image, inflated at once. */
+typedef struct smalti__png_slab {
+    uint8_t *memory; /* room for what the slab before left over, then the slab's bytes */
+    size_t made;     /* of those; fewer than a slab only at the end of what there is */
+    size_t offset;   /* in the file, behind what the slab was made of */
+    smalti_result result;
+    smalti_error error;
+} smalti__png_slab;
+
+enum { SMALTI__PNG_SLABS = 3 };
+
 typedef struct smalti__png {
     smalti__decoder base;
 
@@ -40,24 +53,35 @@ typedef struct smalti__png {
     uint16_t key[3];
     size_t idat_offset; /* of the first IDAT chunk */
 
-    /* The compressed stream: IDAT chunks one after the other. */
+    /* The compressed stream: IDAT chunks one after the other. The thread's, while there is one. */
     struct inflate_state *inflate; /* from the pool */
     size_t offset;                 /* in the file: what the inflater gets next, or the chunk behind the IDATs */
     size_t chunk_offset;           /* of the IDAT chunk */
     size_t chunk_left;             /* data of it that the inflater has not got yet */
     uint32_t chunk_crc;            /* of its type and data so far */
     bool in_chunk, chunks_done, stream_done;
-    bool cut;   /* no more rows can be had from damaged data (lenient) */
-    bool warned_filter, warned_index, warned_missing;
-
-    /* Filtered rows: [begin, end) of the buffer is inflated and not yet used; what stands before begin is the row above. */
-    uint8_t *buffer;
-    size_t capacity, begin, end;
     uint64_t bytes_left; /* of the filtered image that are not yet inflated */
+
+    /* Slabs of it: one, or several that a thread fills in turn. */
+    smalti__png_slab slabs[SMALTI__PNG_SLABS];
+    uint32_t slab_count, slab; /* how many there are, and the one that is in use */
+    size_t slab_head, slab_bytes;
+    smalti__handoff ahead;
+    bool threaded; /* ahead is open */
+
+    /* Filtered rows: [begin, end) of the buffer, which is the slab in use, is not yet undone; what stands before begin is
+     * the row above. */
+    uint8_t *buffer;
+    size_t begin, end;
+    size_t filled_offset; /* in the file, behind what they were made of */
+    bool cut; /* no more rows can be had from damaged data (lenient) */
+    bool warned_filter, warned_index, warned_missing;
 
     uint8_t
         *above; /* the row above the next one (delivered form) for a read's first row; zeros for an interlaced pass */
-    uint8_t *frame; /* interlaced: the whole image */
+    uint8_t *frame; /* interlaced: the whole image, unless it is reduced */
+    uint32_t shrink; /* interlaced: boxes of 2^shrink × 2^shrink pixels become one */
+    void *sums; /* … of the channels of each box, colors multiplied by alpha: uint32_t, of 16-bit samples uint64_t */
     uint8_t *line; /* interlaced: one row of a pass in delivered samples */
     bool frame_done;
     const smalti__png_filters *filters;
@@ -85,11 +109,22 @@ smalti_result smalti__png_metadata_tail(smalti__png *png, smalti_error *error);
 
 /* png_stream.c */
 void smalti__png_stream_start(smalti__png *png);
-/* Inflates until the buffer holds a row of row_bytes behind its filter byte; keep bytes before begin are kept. False when
- * there is no such row (lenient: cut is set). */
-smalti_result smalti__png_stream_fill(smalti__png *png, size_t row_bytes, size_t keep, bool *have, smalti_error *error);
+/* Inflates at most room bytes to out. *made is less only at the end of what there is. */
+smalti_result smalti__png_inflate(smalti__png *png, uint8_t *out, size_t room, size_t *made, smalti_error *error);
 /* Behind the last row: the end of the compressed data and of the IDAT chunks. */
 smalti_result smalti__png_stream_finish(smalti__png *png, smalti_error *error);
+
+/* png_slabs.c */
+size_t smalti__png_slabs_bytes(const smalti__png *png);
+smalti_result smalti__png_slabs_start(smalti__png *png, smalti_error *error);
+/* An error when there is no use in going on: a stop, or a thread that is to end. */
+smalti_result smalti__png_slabs_ended(smalti__png *png, smalti_error *error);
+/* Ends the thread. */
+void smalti__png_slabs_stop(smalti__png *png);
+void smalti__png_slabs_free(smalti__png *png);
+/* Makes the buffer hold a row of row_bytes behind its filter byte; keep bytes before begin are kept. False when there is
+ * no such row (lenient: cut is set). */
+smalti_result smalti__png_fill(smalti__png *png, size_t row_bytes, size_t keep, bool *have, smalti_error *error);
 
 /* png_rows.c */
 size_t smalti__png_work_bytes(const smalti__png *png);
@@ -98,6 +133,13 @@ smalti_result smalti__png_rows_read(smalti__png *png, uint8_t *dst, size_t pitch
 /* png_adam7.c */
 uint64_t smalti__png_adam7_bytes(const smalti__png *png); /* of the filtered image */
 smalti_result smalti__png_adam7_decode(smalti__png *png, smalti_error *error);
+/* png_reduce.c */
+void smalti__png_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height);
+size_t smalti__png_sums_bytes(const smalti__png *png); /* SIZE_MAX: too many */
+/* Adds a row of a pass, in delivered samples: pixels of the image's row y at x, x + step … */
+void smalti__png_sums_add(smalti__png *png, const uint8_t *row, uint32_t width, uint32_t x, uint32_t step, uint32_t y);
+/* Row y of the reduced image. */
+void smalti__png_sums_row(const smalti__png *png, uint8_t *dst, uint32_t y);
 
 /* png_expand.c: width pixels as they are delivered. */
 void smalti__png_expand(smalti__png *png, uint8_t *dst, const uint8_t *src, uint32_t width);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Interlaced PNG (Adam7, specification section 8): seven passes into a whole frame. */
+ * Interlaced PNG (Adam7, specification section 8): seven passes into a whole frame, or into the boxes of a reduced one. */
 #include "decode/png.h"
 
 typedef struct pass {
@@ -38,7 +38,6 @@ static void scatter(uint8_t *dst, size_t dst_step, const uint8_t *src, size_t pi
 static void place_row(smalti__png *png, const pass *at, uint32_t row, const uint8_t *src, uint32_t width)
 {
     size_t pixel = png->pixel_bytes, frame_row = at->y + (size_t)row * at->step_y;
-    uint8_t *dst = png->frame + (frame_row * png->base.info.width + at->x) * pixel;
     if (!src) {
         memset(png->line, 0, width * pixel);
         src = png->line;
@@ -46,6 +45,11 @@ static void place_row(smalti__png *png, const pass *at, uint32_t row, const uint
         smalti__png_expand(png, png->line, src, width);
         src = png->line;
     }
+    if (png->shrink) {
+        smalti__png_sums_add(png, src, width, at->x, at->step_x, (uint32_t)frame_row);
+        return;
+    }
+    uint8_t *dst = png->frame + (frame_row * png->base.info.width + at->x) * pixel;
     if (at->step_x == 1)
         memcpy(dst, src, width * pixel);
     else
@@ -61,7 +65,7 @@ static smalti_result decode_pass(smalti__png *png, int number, smalti_error *err
     for (uint32_t row = 0; width && row < height; row++) {
         bool have;
         uint32_t filter;
-        SMALTI__TRY(smalti__png_stream_fill(png, size, row ? size : 0, &have, error));
+        SMALTI__TRY(smalti__png_fill(png, size, row ? size : 0, &have, error));
         if (have) {
             uint8_t *src = png->buffer + png->begin;
             SMALTI__TRY(smalti__png_filter_of(png, src, &filter, error));

@@ -5,20 +5,10 @@
 
 #include <isa-l/igzip_lib.h>
 
-/* Filtered bytes inflated at a time, if that is two rows or more. Larger buffers are no faster. */
-enum { BUFFER_BYTES = 64 * 1024 };
-
-static size_t buffer_bytes(const smalti__png *png)
-{
-    /* the row above and two rows, for those that are undone in pairs */
-    size_t rows = 3 * (png->row_bytes + 1);
-    return rows > BUFFER_BYTES ? rows : BUFFER_BYTES;
-}
-
 static size_t frame_bytes(const smalti__png *png)
 {
     const smalti_info *info = &png->base.info;
-    return info->interlaced ? (size_t)info->width * info->height * png->pixel_bytes : 0;
+    return (size_t)info->width * info->height * png->pixel_bytes;
 }
 
 static size_t line_bytes(const smalti__png *png)
@@ -26,17 +16,41 @@ static size_t line_bytes(const smalti__png *png)
     return png->base.info.interlaced ? png->base.info.width * png->pixel_bytes : 0;
 }
 
-size_t smalti__png_work_bytes(const smalti__png *png)
+/* Of an interlaced image. SIZE_MAX: more than fits. */
+static size_t whole_bytes(const smalti__png *png)
 {
     const smalti_info *info = &png->base.info;
-    /* Sizes are products of numbers below 2^31 and at most 8 bytes: a frame that does not fit says so as SIZE_MAX. */
-    size_t frame = 0, sum;
-    if (info->interlaced &&
-        (!smalti__mul(info->width, info->height, &frame) || !smalti__mul(frame, png->pixel_bytes, &frame)))
-        return SIZE_MAX;
-    size_t rest = sizeof(struct inflate_state) + buffer_bytes(png) + png->row_bytes + line_bytes(png) +
-                  5 * (size_t)SMALTI__POOL_SLACK;
-    return smalti__add(frame, rest, &sum) ? sum : SIZE_MAX;
+    size_t frame = 0;
+    if (!info->interlaced)
+        return 0;
+    if (png->shrink)
+        return smalti__png_sums_bytes(png);
+    bool fits = smalti__mul(info->width, info->height, &frame) && smalti__mul(frame, png->pixel_bytes, &frame);
+    return fits ? frame : SIZE_MAX;
+}
+
+size_t smalti__png_work_bytes(const smalti__png *png)
+{
+    /* the other sizes are products of numbers below 2^31 and small ones */
+    size_t rest = sizeof(struct inflate_state) + smalti__png_slabs_bytes(png) + png->row_bytes + line_bytes(png) +
+                  (4 + SMALTI__PNG_SLABS) * (size_t)SMALTI__POOL_SLACK,
+           sum;
+    return smalti__add(whole_bytes(png), rest, &sum) ? sum : SIZE_MAX;
+}
+
+static bool get_whole(smalti__png *png)
+{
+    smalti__pool *pool = png->base.options.pool;
+    size_t bytes = whole_bytes(png);
+    png->line = smalti__pool_get(pool, line_bytes(png));
+    if (png->shrink) {
+        png->sums = smalti__pool_get(pool, bytes);
+        if (png->sums)
+            memset(png->sums, 0, bytes);
+    } else {
+        png->frame = smalti__pool_get(pool, frame_bytes(png));
+    }
+    return png->line && (png->sums || png->frame);
 }
 
 smalti_result smalti__png_rows_start(smalti__png *png, smalti_error *error)
@@ -46,20 +60,13 @@ smalti_result smalti__png_rows_start(smalti__png *png, smalti_error *error)
     if (png->base.work_bytes == SIZE_MAX)
         return smalti__fail_nomem(error, SIZE_MAX);
     png->filters = smalti__png_filters_get();
-    png->capacity = buffer_bytes(png);
     png->inflate = smalti__pool_get(pool, sizeof(struct inflate_state));
-    png->buffer = smalti__pool_get(pool, png->capacity);
     png->above = smalti__pool_get(pool, png->row_bytes);
-    if (info->interlaced) {
-        png->frame = smalti__pool_get(pool, frame_bytes(png));
-        png->line = smalti__pool_get(pool, line_bytes(png));
-    }
-    if (!png->inflate || !png->buffer || !png->above || (info->interlaced && (!png->frame || !png->line)))
+    if (!png->inflate || !png->above || (info->interlaced && !get_whole(png)))
         return smalti__fail_nomem(error, png->base.work_bytes);
     memset(png->above, 0, png->row_bytes);
-    png->bytes_left = info->interlaced ? smalti__png_adam7_bytes(png) : (uint64_t)info->height * (png->row_bytes + 1);
     smalti__png_stream_start(png);
-    return SMALTI_OK;
+    return smalti__png_slabs_start(png, error);
 }
 
 smalti_result smalti__png_filter_of(smalti__png *png, const uint8_t *row, uint32_t *filter, smalti_error *error)
@@ -71,7 +78,7 @@ smalti_result smalti__png_filter_of(smalti__png *png, const uint8_t *row, uint32
     png->warned_filter = true;
     *filter = SMALTI__PNG_NONE;
     return warned ? SMALTI_OK
-                  : smalti__png_damage(png, error, SMALTI_E_FORMAT, png->offset, "unknown row filter %u", *row);
+                  : smalti__png_damage(png, error, SMALTI_E_FORMAT, png->filled_offset, "unknown row filter %u", *row);
 }
 
 /* Zeros for the rows that a damaged file does not have. */
@@ -94,7 +101,7 @@ static smalti_result read_direct(smalti__png *png, uint8_t *dst, size_t pitch, u
     for (uint32_t row = 0; row < rows;) {
         bool have;
         uint32_t filter;
-        SMALTI__TRY(smalti__png_stream_fill(png, size, 0, &have, error));
+        SMALTI__TRY(smalti__png_fill(png, size, 0, &have, error));
         if (!have) {
             missing_rows(png, dst, pitch, row, rows);
             break;
@@ -125,7 +132,7 @@ static smalti_result read_expanded(smalti__png *png, uint8_t *dst, size_t pitch,
     for (uint32_t row = 0; row < rows; row++) {
         bool have, first = png->base.row + row == 0;
         uint32_t filter;
-        SMALTI__TRY(smalti__png_stream_fill(png, size, first ? 0 : size, &have, error));
+        SMALTI__TRY(smalti__png_fill(png, size, first ? 0 : size, &have, error));
         if (!have) {
             missing_rows(png, dst, pitch, row, rows);
             break;
@@ -148,7 +155,9 @@ smalti_result smalti__png_rows_read(smalti__png *png, uint8_t *dst, size_t pitch
         SMALTI__TRY(smalti__png_adam7_decode(png, error));
     png->frame_done = true;
     size_t size = png->base.info.width * png->pixel_bytes;
-    for (uint32_t row = 0; row < rows; row++)
+    for (uint32_t row = 0; row < rows && png->shrink; row++)
+        smalti__png_sums_row(png, dst + row * pitch, png->base.row + row);
+    for (uint32_t row = 0; row < rows && !png->shrink; row++)
         memcpy(dst + row * pitch, png->frame + (png->base.row + row) * size, size);
     return SMALTI_OK;
 }

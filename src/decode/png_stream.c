@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From IDAT chunks to filtered rows: the chunks are handed to ISA-L's inflater where they lie in the source, their
- * checksums are computed on the way, and whole rows gather in the buffer. */
+ * From IDAT chunks to filtered bytes: the chunks are handed to ISA-L's inflater where they lie in the source, and their
+ * checksums are computed on the way. */
 #include "decode/png.h"
 
 #include <isa-l/igzip_lib.h>
@@ -64,7 +64,11 @@ static smalti_result begin_chunk(smalti__png *png, smalti_error *error)
 static smalti_result next_piece(smalti__png *png, const uint8_t **data, size_t *size, smalti_error *error)
 {
     *size = 0;
-    while (!png->chunk_left && !png->chunks_done) {
+    /* much input can make little output: the caller cannot look often enough */
+    SMALTI__TRY(smalti__png_slabs_ended(png, error));
+    for (uint32_t chunks = 1; !png->chunk_left && !png->chunks_done; chunks++) {
+        if (chunks % 4096 == 0)
+            SMALTI__TRY(smalti__png_slabs_ended(png, error));
         if (png->in_chunk)
             SMALTI__TRY(end_chunk(png, error));
         if (!png->chunks_done)
@@ -103,7 +107,7 @@ static smalti_result bad_data(smalti__png *png, int outcome, smalti_error *error
                                                         : "bad compressed data in IDAT");
 }
 
-/* Inflates at most room bytes to out. *made is less only at the end of what there is. */
+/* room is at most STEP_MOST. */
 static smalti_result inflate_some(smalti__png *png, uint8_t *out, size_t room, size_t *made, smalti_error *error)
 {
     struct inflate_state *inflate = png->inflate;
@@ -132,29 +136,17 @@ static smalti_result inflate_some(smalti__png *png, uint8_t *out, size_t room, s
     return SMALTI_OK;
 }
 
-smalti_result smalti__png_stream_fill(smalti__png *png, size_t row_bytes, size_t keep, bool *have, smalti_error *error)
+smalti_result smalti__png_inflate(smalti__png *png, uint8_t *out, size_t room, size_t *made, smalti_error *error)
 {
-    *have = png->end - png->begin > row_bytes;
-    if (*have || png->cut)
-        return SMALTI_OK;
-    size_t from = png->begin - keep;
-    memmove(png->buffer, png->buffer + from, png->end - from);
-    png->begin -= from;
-    png->end -= from;
-    size_t room, made;
-    do {
-        room = png->capacity - png->end;
-        room = room < png->bytes_left ? room : (size_t)png->bytes_left;
-        room = room < STEP_MOST ? room : STEP_MOST;
-        SMALTI__TRY(inflate_some(png, png->buffer + png->end, room, &made, error));
-        png->end += made;
-        png->bytes_left -= made;
-    } while (made && made == room && png->end - png->begin <= row_bytes);
-    *have = png->end - png->begin > row_bytes;
-    if (*have)
-        return SMALTI_OK;
-    png->cut = true;
-    return smalti__png_damage(png, error, SMALTI_E_FORMAT_TRUNCATED, png->offset, "the pixel data ends early");
+    *made = 0;
+    while (*made < room) {
+        size_t step = room - *made < STEP_MOST ? room - *made : STEP_MOST, got;
+        SMALTI__TRY(inflate_some(png, out + *made, step, &got, error));
+        *made += got;
+        if (got < step)
+            break;
+    }
+    return SMALTI_OK;
 }
 
 smalti_result smalti__png_stream_finish(smalti__png *png, smalti_error *error)

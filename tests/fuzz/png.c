@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * PNG files: opened for their head alone, decoded strictly, and decoded with all that can be had of damaged ones. */
+ * PNG files: opened for their head alone, decoded strictly, with all that can be had of damaged ones, and reduced. */
 #include "decode/decode.h"
 
 enum { MAX_PIXELS = 1 << 18, ROWS = 5 };
@@ -17,12 +17,12 @@ static void ignore(void *user, const char *message)
 
 static smalti_result read_rows(smalti__decoder *decoder)
 {
-    const smalti_info *info = &decoder->info;
-    size_t pitch = info->width * info->channels * smalti_sample_bytes(info->sample);
+    const smalti__shape *shape = &decoder->out;
+    size_t pitch = shape->width * smalti__pixel_bytes(shape);
     uint8_t *rows = malloc(pitch * ROWS);
     smalti_result result = SMALTI_OK;
-    for (uint32_t y = 0; y < info->height && result == SMALTI_OK; y += ROWS) {
-        uint32_t count = info->height - y < ROWS ? info->height - y : ROWS;
+    for (uint32_t y = 0; y < shape->height && result == SMALTI_OK; y += ROWS) {
+        uint32_t count = shape->height - y < ROWS ? shape->height - y : ROWS;
         result = smalti__decoder_read(decoder, rows, pitch, count, NULL);
         for (size_t i = 0; i < count * pitch && result == SMALTI_OK; i++)
             checksum += rows[i];
@@ -31,7 +31,7 @@ static smalti_result read_rows(smalti__decoder *decoder)
     return result;
 }
 
-static void decode(const uint8_t *data, size_t size, smalti__decode_options options)
+static void decode(const uint8_t *data, size_t size, smalti__decode_options options, uint32_t reduced)
 {
     smalti__source source = {0};
     smalti__decoder *decoder = NULL;
@@ -42,6 +42,8 @@ static void decode(const uint8_t *data, size_t size, smalti__decode_options opti
     smalti__source_open_memory(&source, data, size, "fuzz.png");
     smalti_result result = smalti__decoder_open(&source, &options, &decoder, &error);
     if (result == SMALTI_OK && !options.head_only) {
+        if (reduced)
+            smalti__decoder_reduce(decoder, reduced, reduced);
         result = smalti__decoder_start(decoder, &error);
         result = result == SMALTI_OK ? read_rows(decoder) : result;
         result = result == SMALTI_OK ? smalti__decoder_finish(decoder, &error) : result;
@@ -54,8 +56,9 @@ static void decode(const uint8_t *data, size_t size, smalti__decode_options opti
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    decode(data, size, (smalti__decode_options){.head_only = true, .metadata = true});
-    decode(data, size, (smalti__decode_options){0});
-    decode(data, size, (smalti__decode_options){.lenient = true, .metadata = true});
+    decode(data, size, (smalti__decode_options){.head_only = true, .metadata = true}, 0);
+    decode(data, size, (smalti__decode_options){.spare_thread = true}, 0);
+    decode(data, size, (smalti__decode_options){.lenient = true, .metadata = true}, 0);
+    decode(data, size, (smalti__decode_options){.lenient = true}, 1 + size % 7);
     return 0;
 }

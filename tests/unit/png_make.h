@@ -299,12 +299,12 @@ static inline void collect_warning(void *user, const char *message)
 /* Reads rows at a time into rows that lie pitch apart, and checks that nothing else is written. */
 static inline smalti_result read_all(smalti__decoder *decoder, uint32_t group, decoded *into)
 {
-    const smalti_info *info = &decoder->info;
-    size_t size = info->width * info->channels * smalti_sample_bytes(info->sample), pitch = size + 13;
-    group = group < info->height ? group : info->height;
+    const smalti__shape *shape = &decoder->out;
+    size_t size = shape->width * smalti__pixel_bytes(shape), pitch = size + 13;
+    group = group < shape->height ? group : shape->height;
     SMALTI__CLEANUP_FREE uint8_t *rows = malloc(group * pitch);
-    for (uint32_t y = 0; y < info->height; y += group) {
-        uint32_t count = info->height - y < group ? info->height - y : group;
+    for (uint32_t y = 0; y < shape->height; y += group) {
+        uint32_t count = shape->height - y < group ? shape->height - y : group;
         memset(rows, 0xA5, group * pitch);
         smalti_result result = smalti__decoder_read(decoder, rows, pitch, count, &into->error);
         if (result < 0)
