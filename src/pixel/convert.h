@@ -14,6 +14,10 @@ typedef struct smalti__shape {
     bool premultiplied; /* colours are multiplied by alpha; only with 2 or 4 channels */
 } smalti__shape;
 
+/* Takes rows that something has ready; they are borrowed during the call. */
+typedef smalti_result (*smalti__rows_fn)(void *user, const void *rows, size_t pitch, uint32_t count,
+                                         smalti_error *error);
+
 static inline size_t smalti__pixel_bytes(const smalti__shape *shape)
 {
     return shape->channels * smalti_sample_bytes(shape->sample);

@@ -24,10 +24,6 @@ typedef struct smalti__step {
     uint32_t halo;         /* for these parameters */
 } smalti__step;
 
-/* What comes out at the end of the chain; rows are borrowed during the call. */
-typedef smalti_result (*smalti__emit_fn)(void *user, const void *rows, size_t pitch, uint32_t count,
-                                         smalti_error *error);
-
 typedef struct smalti__chain_setup {
     const smalti__step *steps; /* borrowed, as everything here, while the chain lives */
     size_t step_count;
@@ -37,7 +33,7 @@ typedef struct smalti__chain_setup {
     uint8_t background[3]; /* for flattening alpha */
     bool rows_stay;        /* rows emitted stay as they are until emit is called again, and returns */
     smalti__pool *pool;
-    smalti__emit_fn emit;
+    smalti__rows_fn emit; /* what comes out at the end */
     void *user;
     smalti_stats *stats; /* kernel_ns, strips, copied_*, converted_bytes and halo_bytes are added to */
 } smalti__chain_setup;
