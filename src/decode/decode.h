@@ -102,6 +102,9 @@ typedef struct smalti__decoder_format {
 
 extern const smalti__decoder_format smalti__decoder_png;
 extern const smalti__decoder_format smalti__decoder_jpeg;
+extern const smalti__decoder_format smalti__decoder_avif;
+extern const smalti__decoder_format smalti__decoder_tiff;
+extern const smalti__decoder_format smalti__decoder_pnm;
 
 /* The registry: NULL-terminated. */
 extern const smalti__decoder_format *const smalti__decoder_formats[];
@@ -122,6 +125,15 @@ smalti_result smalti__decoder_read_planes(smalti__decoder *decoder, smalti__plan
  * info.frames. */
 smalti_result smalti__decoder_next_frame(smalti__decoder *decoder, smalti_error *error);
 void smalti__decoder_close(smalti__decoder *decoder); /* NULL is fine */
+
+/* What decoders share. */
+/* Gives a message to the caller's warn, if any. */
+void smalti__decoder_warn(const smalti__decode_options *options, const char *format, ...) SMALTI__PRINTF(2, 3);
+/* LIMIT_PIXELS when info has more pixels than the options allow. */
+smalti_result smalti__decoder_check_pixels(const smalti__decoder *decoder, smalti_error *error);
+/* A block of metadata: copied, or dropped with a warning when it is larger than the options allow. name is for messages. */
+smalti_result smalti__decoder_copy_blob(const smalti__decode_options *options, const char *name, const void *data,
+                                        size_t size, smalti__blob *blob, smalti_error *error);
 
 /* EXIF: the orientation (1…8) in a TIFF structure, 1 when there is none or it is malformed; *value_offset (may be NULL)
  * gets the offset of its two bytes, 0 for none. Never reads outside. */

@@ -2,7 +2,11 @@
  * The formats that can be decoded, and the life of any decoder. */
 #include "decode/decode.h"
 
-const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png, &smalti__decoder_jpeg, NULL};
+#include <stdarg.h>
+
+const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png,  &smalti__decoder_jpeg,
+                                                                 &smalti__decoder_avif, &smalti__decoder_tiff,
+                                                                 &smalti__decoder_pnm,  NULL};
 
 void smalti__metadata_clear(smalti__metadata *metadata)
 {
@@ -78,4 +82,46 @@ void smalti__decoder_close(smalti__decoder *decoder)
 {
     if (decoder)
         decoder->ops->close(decoder);
+}
+
+void smalti__decoder_warn(const smalti__decode_options *options, const char *format, ...)
+{
+    if (!options->warn)
+        return;
+    char message[SMALTI__MESSAGE_PART];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    options->warn(options->user, message);
+}
+
+smalti_result smalti__decoder_check_pixels(const smalti__decoder *decoder, smalti_error *error)
+{
+    const smalti_info *info = &decoder->info;
+    uint64_t most = decoder->options.max_pixels, pixels = (uint64_t)info->width * info->height;
+    if (!most || pixels <= most)
+        return SMALTI_OK;
+    return smalti__source_fail(decoder->source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
+                               "%ux%u pixels, more than the limit of %llu", info->width, info->height,
+                               (unsigned long long)most);
+}
+
+smalti_result smalti__decoder_copy_blob(const smalti__decode_options *options, const char *name, const void *data,
+                                        size_t size, smalti__blob *blob, smalti_error *error)
+{
+    enum { DEFAULT_MOST = 16 << 20 };
+    size_t most = options->max_metadata ? options->max_metadata : DEFAULT_MOST;
+    if (!size)
+        return SMALTI_OK;
+    if (size > most) {
+        smalti__decoder_warn(options, "%s of %zu bytes dropped, more than %zu", name, size, most);
+        return SMALTI_OK;
+    }
+    uint8_t *copy = malloc(size);
+    if (!copy)
+        return smalti__fail_nomem(error, size);
+    memcpy(copy, data, size);
+    *blob = (smalti__blob){copy, size};
+    return SMALTI_OK;
 }

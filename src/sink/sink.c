@@ -25,6 +25,7 @@ struct smalti__sink_state {
     smalti_result failed; /* of the first write that failed: what came after is not whole */
     int fd;
     bool owns_fd;
+    int spool;                      /* a stream's bytes until commit; -1: they go straight to fd */
     char *path;                     /* as it is shown */
     const char *leaf;               /* the name inside its folder, in path */
     int folder;                     /* its folder, O_PATH */
@@ -132,7 +133,7 @@ smalti_result smalti__sink_open_file(smalti__sink *sink, const char *path, bool 
     if (!state)
         return smalti__fail_nomem(error, sizeof *state);
     bool standard = !strcmp(path, "-");
-    *state = (struct smalti__sink_state){.kind = KIND_FILE, .replace = replace, .fd = -1, .folder = -1};
+    *state = (struct smalti__sink_state){.kind = KIND_FILE, .replace = replace, .fd = -1, .folder = -1, .spool = -1};
     sink->state = state;
     state->path = strdup(standard ? "standard output" : path);
     smalti_result result = SMALTI_OK;
@@ -156,7 +157,8 @@ smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, sma
     struct smalti__sink_state *state = calloc(1, sizeof *state);
     if (!state)
         return smalti__fail_nomem(error, sizeof *state);
-    *state = (struct smalti__sink_state){.kind = KIND_MEMORY, .fd = -1, .folder = -1, .max_bytes = max_bytes};
+    *state =
+        (struct smalti__sink_state){.kind = KIND_MEMORY, .fd = -1, .folder = -1, .spool = -1, .max_bytes = max_bytes};
     sink->state = state;
     return SMALTI_OK;
 }
@@ -186,24 +188,30 @@ static smalti_result append(struct smalti__sink_state *state, const void *data, 
     return SMALTI_OK;
 }
 
-static smalti_result write_out(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+static smalti_result write_to(smalti__sink *sink, int fd, const uint8_t *data, size_t size, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;
     smalti_result result = SMALTI_OK;
     uint64_t started = smalti__now_ns();
     while (size && result == SMALTI_OK) {
-        ssize_t put = write(state->fd, data, size);
+        ssize_t put = write(fd, data, size);
         if (put >= 0) {
             data += put;
             size -= (size_t)put;
         } else if (errno == EAGAIN) { /* somebody's non-blocking pipe */
-            poll(&(struct pollfd){.fd = state->fd, .events = POLLOUT}, 1, -1);
+            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
         } else if (errno != EINTR) {
             result = fail_errno(state, "cannot be written", error);
         }
     }
     sink->write_ns += smalti__now_ns() - started;
     return result;
+}
+
+static smalti_result write_out(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+{
+    const struct smalti__sink_state *state = sink->state;
+    return write_to(sink, state->spool >= 0 ? state->spool : state->fd, data, size, error);
 }
 
 static smalti_result flush(smalti__sink *sink, smalti_error *error)
@@ -244,6 +252,67 @@ smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t si
     else
         sink->bytes += size;
     return result;
+}
+
+smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (state->kind != KIND_STREAM || state->spool >= 0)
+        return SMALTI_OK;
+    const char *folder = getenv("TMPDIR");
+    folder = folder && *folder ? folder : "/tmp";
+    state->spool = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (state->spool < 0) { /* a file system without such files */
+        char name[64];
+        snprintf(name, sizeof name, "/tmp/.smalti-XXXXXX");
+        state->spool = mkostemp(name, O_CLOEXEC);
+        if (state->spool >= 0)
+            unlink(name);
+    }
+    return state->spool >= 0 ? SMALTI_OK : fail_errno(state, "a temporary file cannot be made", error);
+}
+
+smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void *data, size_t size,
+                                 smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (offset > sink->bytes || size > sink->bytes - offset)
+        return smalti__fail(error, SMALTI_E_INVALID, "%zu bytes at %llu were not written yet", size,
+                            (unsigned long long)offset);
+    if (state->kind == KIND_MEMORY) {
+        memcpy(state->data + offset, data, size);
+        return SMALTI_OK;
+    }
+    smalti_result result = flush(sink, error);
+    int fd = state->kind == KIND_STREAM ? state->spool : state->fd;
+    const uint8_t *from = data;
+    while (size && result == SMALTI_OK) {
+        ssize_t put = pwrite(fd, from, size, (off_t)offset);
+        if (put < 0 && errno != EINTR)
+            result = fail_errno(state, "cannot be written", error);
+        if (put > 0)
+            from += put, offset += (uint64_t)put, size -= (size_t)put;
+    }
+    state->failed = result < 0 ? result : state->failed;
+    return result;
+}
+
+/* At commit: what was gathered goes to the stream. */
+static smalti_result unspool(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    off_t offset = 0;
+    for (;;) {
+        ssize_t got = pread(state->spool, state->data, state->capacity, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_errno(state, "its temporary file cannot be read", error);
+        if (!got)
+            return SMALTI_OK;
+        SMALTI__TRY(write_to(sink, state->fd, state->data, (size_t)got, error));
+        offset += got;
+    }
 }
 
 /* Links the file without a name to name. */
@@ -322,6 +391,8 @@ smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
     }
     if (state->kind != KIND_MEMORY) {
         smalti_result result = flush(sink, error);
+        if (result == SMALTI_OK && state->spool >= 0 && state->data)
+            result = unspool(sink, error);
         state->failed = result;
         SMALTI__TRY(result);
     }
@@ -350,6 +421,8 @@ void smalti__sink_close(smalti__sink *sink)
         unlinkat(state->folder, state->temporary, 0);
     if (state->owns_fd && state->fd >= 0)
         close(state->fd);
+    if (state->spool >= 0)
+        close(state->spool);
     if (state->folder >= 0)
         close(state->folder);
     free(state->path);

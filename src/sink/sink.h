@@ -17,6 +17,12 @@ smalti_result smalti__sink_open_file(smalti__sink *sink, const char *path, bool 
 /* A growing buffer, at most max_bytes (0: no limit). */
 smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, smalti_error *error);
 smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t size, smalti_error *error);
+/* For formats whose head is known at their end: before the first write, says that smalti__sink_patch will be used. What goes
+ * to a stream is then gathered in a temporary file without a name, in $TMPDIR or /tmp, until commit. */
+smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error);
+/* Overwrites bytes that were written before. */
+smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void *data, size_t size,
+                                 smalti_error *error);
 /* Gives a file its name. The sink must still be closed. */
 smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error);
 /* The buffer of a memory sink: taken by the caller, free(). */
