@@ -126,7 +126,7 @@ static smalti_result make_encoder(smalti__avif_encoder *self, smalti_error *erro
         return smalti__fail_nomem(error, sizeof *self->avif);
     uint32_t quality = params->quality ? params->quality : DEFAULT_QUALITY;
     int quantizer = params->lossless ? 0 : (int)(((100 - quality) * MOST_QUANTIZER + 50) / 100);
-    char level[8];
+    char level[12];
     snprintf(level, sizeof level, "%d", quantizer);
     self->avif->codecChoice = AVIF_CODEC_CHOICE_AOM;
     self->avif->maxThreads = params->spare_thread ? 2 : 1;
