@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench-resample [ROUNDS]: how fast images in memory are scaled, on one thread: megapixels of the input a second, medians,
+ * bench-resample [ROUNDS [NAME]]: how fast images in memory are scaled, on one thread: megapixels of the input a second, medians,
  * at every processor level. bench-resample raw FILE WIDTH HEIGHT CHANNELS OUT-WIDTH OUT-HEIGHT OUT-FILE: for
  * bench/peers/resample.py: scales u8 samples with Lanczos 3 once for each line on standard input, and answers with the
  * nanoseconds it took. */
@@ -161,11 +161,15 @@ int main(int argc, char **argv)
     int rounds = argc > 1 ? atoi(argv[1]) : 9;
     rounds = rounds < 1 ? 1 : rounds > 1000 ? 1000 : rounds;
     uint8_t *data = noise((size_t)6000 * 4000 * 6);
-    if (!data)
+    float *floats = calloc((size_t)3000 * 2000 * 3, sizeof *floats);
+    if (!data || !floats)
         return 1;
+    for (size_t i = 0; i < (size_t)3000 * 2000 * 3; i++)
+        floats[i] = data[i] / 255.0f;
     printf("megapixels of the input a second%9s%9s%9s%10s%8s%8s\n", "C", "SSE4.1", "AVX2", "best ms", "open µs", "KiB");
     for (size_t i = 0; i < SMALTI__COUNT(works); i++)
-        run(&works[i], rounds, data);
-    free(data);
+        if (argc < 3 || strstr(works[i].name, argv[2]))
+            run(&works[i], rounds, works[i].sample == SMALTI_SAMPLE_F32 ? (const uint8_t *)floats : data);
+    free(data), free(floats);
     return 0;
 }

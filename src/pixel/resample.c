@@ -65,7 +65,7 @@ static void cut_tail(smalti__resample *r)
 
 static void prepare(smalti__resample *r)
 {
-    const smalti__resample_plan *plan = &r->plan;
+    smalti__resample_plan *plan = &r->plan;
     smalti__resample_rows(&r->setup, &r->first, &r->end);
     if (plan->way == SMALTI__RESAMPLE_COPY)
         return;
@@ -76,6 +76,8 @@ static void prepare(smalti__resample *r)
         return;
     }
     r->table = smalti__resample_table_get();
+    smalti__axis_turn(&plan->across);
+    smalti__axis_turn(&plan->down);
     r->across = smalti__resample_plan_across(plan, (uint8_t *)r, &r->positive);
     for (uint32_t i = 0; i < plan->slots; i++)
         r->slots[i].weights = at(r, plan->down_weights + i * plan->weight_pitch);

@@ -31,9 +31,17 @@ smalti__axis smalti__axis_make(uint32_t in, uint32_t out, double origin, double 
     axis.support = radius_of(filter) * axis.stretch;
     double taps = ceil(2 * axis.support);
     axis.taps = axis.same ? 1 : taps < in ? (uint32_t)taps : in;
-    double angle = M_PI / axis.stretch, slow = angle / radius_of(filter);
-    axis.turn[0] = cos(angle), axis.turn[1] = sin(angle), axis.turn[2] = cos(slow), axis.turn[3] = sin(slow);
     return axis;
+}
+
+void smalti__axis_turn(smalti__axis *axis)
+{
+    double angle = M_PI / axis->stretch, slow = angle / radius_of(axis->filter);
+    if (axis->filter >= SMALTI__FILTER_LANCZOS2)
+        for (uint32_t i = 0; i <= SMALTI__AXIS_BLOCK; i++) {
+            sincos(i * angle, &axis->turns.sine[i], &axis->turns.cosine[i]);
+            sincos(i * slow, &axis->turns.slow_sine[i], &axis->turns.slow_cosine[i]);
+        }
 }
 
 static double centre_of(const smalti__axis *axis, uint32_t o)
@@ -94,24 +102,66 @@ static double mitchell(double x)
                    : 0;
 }
 
-static double polynomial(smalti__filter filter, double x)
+/* Weights, not yet scaled to sum 1, of count samples; the first lies start from the centre, in radii of a filter that is
+ * not stretched. */
+static void fill_polynomial(const smalti__axis *axis, double start, uint32_t count, double *weights)
 {
-    x = fabs(x);
-    return filter == SMALTI__FILTER_LINEAR     ? linear(x)
-           : filter == SMALTI__FILTER_MITCHELL ? mitchell(x)
-                                               : catmull_rom(x);
+    for (uint32_t i = 0; i < count; i++) {
+        double x = fabs(start + i / axis->stretch);
+        weights[i] = axis->filter == SMALTI__FILTER_LINEAR     ? linear(x)
+                     : axis->filter == SMALTI__FILTER_MITCHELL ? mitchell(x)
+                                                               : catmull_rom(x);
+    }
 }
 
-/* An angle's sine as it advances by equal steps: calls of sin would take most of the time of a small image. */
-typedef struct rotor {
-    double c, s;
-} rotor;
-
-static inline void advance(rotor *r, double c, double s)
+/* sinc(x) sinc(x / radius): the sines of a block follow from those of its start by the sum of angles, since calls of sin
+ * would take most of the time of a small image. */
+static void fill_lanczos(const smalti__axis *axis, double start, uint32_t count, double *weights)
 {
-    double turned = r->c * c - r->s * s;
-    r->s = r->s * c + r->c * s;
-    r->c = turned;
+    const smalti__axis_turns *t = &axis->turns;
+    double step = 1 / axis->stretch, radius = radius_of(axis->filter), scale = radius / (M_PI * M_PI);
+    double c, s, slow_c, slow_s;
+    sincos(M_PI * start, &s, &c);
+    sincos(M_PI / radius * start, &slow_s, &slow_c);
+    for (uint32_t i = 0; i < count; i += SMALTI__AXIS_BLOCK) {
+        uint32_t size = count - i < SMALTI__AXIS_BLOCK ? count - i : SMALTI__AXIS_BLOCK;
+        double first = start + i * step;
+        for (uint32_t j = 0; j < size; j++) {
+            double x = first + j * step, square = x * x, divisor = square < 1e-9 ? 1 : square;
+            double sines =
+                (s * t->cosine[j] + c * t->sine[j]) * (slow_s * t->slow_cosine[j] + slow_c * t->slow_sine[j]);
+            weights[i + j] = square < 1e-9 ? 1 : sines * scale / divisor;
+        }
+        double turned = c * t->cosine[SMALTI__AXIS_BLOCK] - s * t->sine[SMALTI__AXIS_BLOCK];
+        s = s * t->cosine[SMALTI__AXIS_BLOCK] + c * t->sine[SMALTI__AXIS_BLOCK];
+        c = turned;
+        turned = slow_c * t->slow_cosine[SMALTI__AXIS_BLOCK] - slow_s * t->slow_sine[SMALTI__AXIS_BLOCK];
+        slow_s = slow_s * t->slow_cosine[SMALTI__AXIS_BLOCK] + slow_c * t->slow_sine[SMALTI__AXIS_BLOCK];
+        slow_c = turned;
+    }
+}
+
+static void fill(const smalti__axis *axis, double sample, double centre, uint32_t count, double *weights)
+{
+    double start = (sample + 0.5 - centre) / axis->stretch;
+    if (axis->filter >= SMALTI__FILTER_LANCZOS2)
+        fill_lanczos(axis, start, count, weights);
+    else
+        fill_polynomial(axis, start, count, weights);
+}
+
+/* The sum of the weights of samples beyond the edge. */
+static double beyond(const smalti__axis *axis, double sample, double end, double centre)
+{
+    double weights[4 * SMALTI__AXIS_BLOCK], sum = 0;
+    while (sample < end) {
+        uint32_t count = (uint32_t)fmin(end - sample, SMALTI__COUNT(weights));
+        fill(axis, sample, centre, count, weights);
+        for (uint32_t i = 0; i < count; i++)
+            sum += weights[i];
+        sample += count;
+    }
+    return sum;
 }
 
 void smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights, uint32_t *first, uint32_t *count)
@@ -119,36 +169,20 @@ void smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights,
     uint32_t begin, end;
     smalti__axis_window(axis, o, &begin, &end);
     *first = begin, *count = end - begin;
-    memset(weights, 0, *count * sizeof *weights);
     if (*count == 1) {
         weights[0] = 1;
         return;
     }
-    double low, high, step = 1 / axis->stretch, radius = radius_of(axis->filter), sum = 0;
+    double low, high, centre = centre_of(axis, o), sums[2] = {0};
     reach_of(axis, o, &low, &high);
-    double start = (low + 0.5 - centre_of(axis, o)) * step;
-    bool lanczos = axis->filter >= SMALTI__FILTER_LANCZOS2;
-    rotor fast = {1, 0}, slow = {1, 0};
-    if (lanczos) {
-        sincos(M_PI * start, &fast.s, &fast.c);
-        sincos(M_PI / radius * start, &slow.s, &slow.c);
-    }
-    uint32_t steps = (uint32_t)(high - low) + 1;
-    for (uint32_t i = 0; i < steps; i++) {
-        double x = start + i * step, w;
-        if (!lanczos)
-            w = polynomial(axis->filter, x);
-        else {
-            w = x * x < 1e-9 ? 1 : fast.s * slow.s * radius / (M_PI * M_PI * x * x);
-            advance(&fast, axis->turn[0], axis->turn[1]);
-            advance(&slow, axis->turn[2], axis->turn[3]);
-        }
-        uint32_t at = clamp_to(axis, low + i); /* beyond the edge: the edge sample's */
-        at = at < begin ? begin : at >= end ? end - 1 : at;
-        weights[at - begin] += w;
-        sum += w;
-    }
-    double most = fabs(sum) * NO_WEIGHT;
+    fill(axis, begin, centre, *count, weights);
+    if (low < begin)
+        weights[0] += beyond(axis, low, begin, centre);
+    if (high >= end)
+        weights[*count - 1] += beyond(axis, end, high + 1, centre);
+    for (uint32_t i = 0; i < *count; i++)
+        sums[i & 1] += weights[i];
+    double sum = sums[0] + sums[1], most = fabs(sum) * NO_WEIGHT;
     uint32_t skip = 0;
     while (axis->stretch == 1 && *count > 1 && fabs(weights[*count - 1]) <= most)
         --*count;
@@ -156,17 +190,18 @@ void smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights,
         skip++;
     *first += skip, *count -= skip;
     for (uint32_t i = 0; i < *count; i++)
-        weights[i] = weights[i + skip] / sum;
+        weights[i] = weights[i + skip] * (1 / sum);
 }
 
 /* The running sum is rounded, not each weight: errors do not add up where the image is smooth. */
 bool smalti__axis_round(const double *weights, uint32_t count, uint32_t bits, int16_t *rounded)
 {
-    double unit = (double)(1u << bits), sum = 0;
-    long before = 0;
+    enum { BIAS = 1 << 25 }; /* sums are above -2 at 22 bits: positive when truncated */
+    double unit = (double)(1u << bits), sum = BIAS + 0.5;
+    int32_t before = BIAS;
     for (uint32_t i = 0; i < count; i++) {
-        sum += weights[i];
-        long now = i + 1 < count ? lrint(sum * unit) : (long)unit, w = now - before;
+        sum += weights[i] * unit;
+        int32_t now = i + 1 < count ? (int32_t)sum : BIAS + (1 << bits), w = now - before;
         if (w < -INT16_MAX || w > INT16_MAX)
             return false;
         rounded[i] = (int16_t)w;

@@ -5,6 +5,14 @@
 
 #include "pixel/resample.h"
 
+enum { SMALTI__AXIS_BLOCK = 16 };
+
+/* Cosines and sines of the angles from a sample to the next ones, of Lanczos' two sines. */
+typedef struct smalti__axis_turns {
+    double cosine[SMALTI__AXIS_BLOCK + 1], sine[SMALTI__AXIS_BLOCK + 1];
+    double slow_cosine[SMALTI__AXIS_BLOCK + 1], slow_sine[SMALTI__AXIS_BLOCK + 1];
+} smalti__axis_turns;
+
 typedef struct smalti__axis {
     uint32_t in, out;
     smalti__filter filter;
@@ -13,12 +21,14 @@ typedef struct smalti__axis {
     double origin, scale;   /* output o is centred at origin + (o + 0.5) scale of the input */
     double stretch;         /* of the filter: scale, at least 1 */
     double support;         /* radius of the stretched filter */
-    double turn[4]; /* cosine and sine of the angles that Lanczos' two sines advance by from sample to sample */
     uint32_t taps; /* the most weights that an output has */
+    smalti__axis_turns turns; /* after smalti__axis_turn */
 } smalti__axis;
 
 /* extent > 0 samples from origin on, inside 0…in. */
 smalti__axis smalti__axis_make(uint32_t in, uint32_t out, double origin, double extent, smalti__filter filter);
+/* Makes ready for smalti__axis_weights. */
+void smalti__axis_turn(smalti__axis *axis);
 
 /* The sample nearest to the centre of output o. */
 uint32_t smalti__axis_nearest(const smalti__axis *axis, uint32_t o);

@@ -8,7 +8,7 @@ enum {
     GATHER_ROWS = 16,       /* the most rows that a filter spans where they wait in a ring */
     EMIT_ROWS = 16,         /* given out together, if they have at most … */
     EMIT_BYTES = 64 << 10,
-    LOAD_BYTES = 256 << 10, /* of rows turned into floats together: they stay in the cache */
+    LOAD_BYTES = 512 << 10, /* of rows turned into floats together: they stay in the cache */
     INTEGER_REDUCTION = 128 /* the most for integers: rounded weights of thousands of samples would add up to a level */
 };
 
