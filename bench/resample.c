@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench-resample [ROUNDS [NAME]]: how fast images in memory are scaled, on one thread: megapixels of the input a second, medians,
- * at every processor level. bench-resample raw FILE WIDTH HEIGHT CHANNELS OUT-WIDTH OUT-HEIGHT OUT-FILE: for
- * bench/peers/resample.py: scales u8 samples with Lanczos 3 once for each line on standard input, and answers with the
- * nanoseconds it took. */
+ * at every processor level. For bench/peers/resample.py, of u8 samples and Lanczos 3: bench-resample raw FILE WIDTH HEIGHT
+ * CHANNELS OUT-WIDTH OUT-HEIGHT OUT-FILE scales once for each line on standard input and answers with the nanoseconds it
+ * took; with psnr, it prints for OUT-FILE… how near each is to the same in floats, 8 pixels from the edges on, in dB. */
+#include <math.h>
+
 #include "pixel/resample.h"
 #include "pixel/resample_rows.h"
 
@@ -120,37 +122,100 @@ static uint8_t *noise(size_t bytes)
     return data;
 }
 
-static int serve(char **argv)
+typedef struct job {
+    smalti__resample_setup setup;
+    smalti__pool pool;
+    uint8_t *data, *result;
+    size_t in_bytes, out_bytes;
+} job;
+
+static int read_file(const char *name, uint8_t *data, size_t size)
+{
+    FILE *file = fopen(name, "rb");
+    bool good = file && fread(data, 1, size, file) == size;
+    if (file)
+        fclose(file);
+    return good ? 0 : (fprintf(stderr, "bench-resample: %s cannot be read\n", name), 1);
+}
+
+static int make_job(char **argv, job *j)
 {
     uint32_t number[5];
     for (int i = 0; i < 5; i++)
         number[i] = (uint32_t)strtoul(argv[3 + i], NULL, 10);
-    size_t size = (size_t)number[0] * number[1] * number[2], out = (size_t)number[3] * number[4] * number[2];
-    uint8_t *data = malloc(size), *result = malloc(out);
-    FILE *file = fopen(argv[2], "rb");
-    if (!data || !result || !file || fread(data, 1, size, file) != size)
-        return fprintf(stderr, "bench-resample: %s cannot be read\n", argv[2]), 1;
-    fclose(file);
-    smalti__pool pool = {0};
-    keeper k = {.row_bytes = (size_t)number[3] * number[2]};
-    smalti__resample_setup setup = {.in = {number[0], number[1], number[2], SMALTI_SAMPLE_U8, false},
-                                    .out_width = number[3],
-                                    .out_height = number[4],
-                                    .width = number[0],
-                                    .height = number[1],
-                                    .filter = SMALTI__FILTER_LANCZOS3,
-                                    .pool = &pool,
-                                    .emit = keep,
-                                    .user = &k};
+    j->in_bytes = (size_t)number[0] * number[1] * number[2], j->out_bytes = (size_t)number[3] * number[4] * number[2];
+    j->data = malloc(j->in_bytes), j->result = malloc(j->out_bytes);
+    j->setup = (smalti__resample_setup){.in = {number[0], number[1], number[2], SMALTI_SAMPLE_U8, false},
+                                        .out_width = number[3],
+                                        .out_height = number[4],
+                                        .width = number[0],
+                                        .height = number[1],
+                                        .filter = SMALTI__FILTER_LANCZOS3,
+                                        .pool = &j->pool,
+                                        .emit = keep};
+    return j->data && j->result ? read_file(argv[2], j->data, j->in_bytes) : 1;
+}
+
+static int serve(char **argv)
+{
+    job j = {0};
+    if (make_job(argv, &j))
+        return 1;
+    keeper k = {.row_bytes = (size_t)j.setup.out_width * j.setup.in.channels};
+    j.setup.user = &k;
     for (int c = getchar(); c != EOF; c = getchar())
         if (c == '\n') {
-            k.next = result;
-            printf("%llu\n", (unsigned long long)scale(&setup, data, NULL));
+            k.next = j.result;
+            printf("%llu\n", (unsigned long long)scale(&j.setup, j.data, NULL));
             fflush(stdout);
         }
-    file = fopen(argv[8], "wb");
-    if (!file || fwrite(result, 1, out, file) != out || fclose(file))
+    FILE *file = fopen(argv[8], "wb");
+    if (!file || fwrite(j.result, 1, j.out_bytes, file) != j.out_bytes || fclose(file))
         return fprintf(stderr, "bench-resample: %s cannot be written\n", argv[8]), 1;
+    return 0;
+}
+
+/* What weighs colours by alpha is compared where colours can be seen: as they are, times alpha. */
+static double shown(const void *pixel, smalti_sample sample, uint32_t channels, uint32_t channel)
+{
+    bool bytes = sample == SMALTI_SAMPLE_U8;
+    double v = bytes ? ((const uint8_t *)pixel)[channel] : ((const float *)pixel)[channel] * 255;
+    v = v < 0 ? 0 : v > 255 ? 255 : v;
+    if (channels % 2 || channel + 1 == channels)
+        return v;
+    double alpha = bytes ? ((const uint8_t *)pixel)[channels - 1] / 255.0 : ((const float *)pixel)[channels - 1];
+    return v * (alpha < 0 ? 0 : alpha > 1 ? 1 : alpha);
+}
+
+static int compare_files(int count, char **argv)
+{
+    enum { EDGE = 8 };
+    job j = {0};
+    if (make_job(argv, &j))
+        return 1;
+    uint32_t channels = j.setup.in.channels, width = j.setup.out_width, height = j.setup.out_height;
+    float *floats = malloc(j.in_bytes * sizeof *floats), *exact = malloc(j.out_bytes * sizeof *exact);
+    if (!floats || !exact)
+        return 1;
+    for (size_t i = 0; i < j.in_bytes; i++)
+        floats[i] = j.data[i] / 255.0f;
+    keeper k = {(uint8_t *)exact, (size_t)width * channels * sizeof *exact};
+    j.setup.in.sample = SMALTI_SAMPLE_F32, j.setup.user = &k;
+    scale(&j.setup, (const uint8_t *)floats, NULL);
+    for (int f = 0; f < count; f++) {
+        double sum = 0, samples = 0;
+        if (read_file(argv[8 + f], j.result, j.out_bytes))
+            return 1;
+        for (uint32_t y = EDGE; y + EDGE < height; y++)
+            for (uint32_t x = EDGE; x + EDGE < width; x++)
+                for (uint32_t c = 0; c < channels; c++, samples++) {
+                    size_t at = ((size_t)y * width + x) * channels;
+                    double d = shown(j.result + at, SMALTI_SAMPLE_U8, channels, c) -
+                               shown(exact + at, SMALTI_SAMPLE_F32, channels, c);
+                    sum += d * d;
+                }
+        printf("%.2f\n", 10 * log10(255.0 * 255 * samples / sum));
+    }
     return 0;
 }
 
@@ -158,6 +223,8 @@ int main(int argc, char **argv)
 {
     if (argc == 9 && strcmp(argv[1], "raw") == 0)
         return serve(argv);
+    if (argc >= 9 && strcmp(argv[1], "psnr") == 0)
+        return compare_files(argc - 8, argv);
     int rounds = argc > 1 ? atoi(argv[1]) : 9;
     rounds = rounds < 1 ? 1 : rounds > 1000 ? 1000 : rounds;
     uint8_t *data = noise((size_t)6000 * 4000 * 6);

@@ -99,3 +99,77 @@ TEST("alpha and linear light are within one level of the definition, in u8 and u
             check_alpha(&s);
         }
 }
+
+TEST("a transparent red pixel beside opaque blue never bleeds red")
+{
+    for (uint32_t sample = SMALTI_SAMPLE_U8; sample <= SMALTI_SAMPLE_U16; sample++)
+        for (uint32_t out = 1; out <= 37; out += 4)
+            for (int kind = 0; kind < 2 * SMALTI__FILTER_COUNT; kind++) {
+                smalti__resample_setup s = setup_of(16, 16, 4, sample, out, 37 - out + 1, kind / 2);
+                s.linear = kind & 1;
+                uint16_t src[16 * 16 * 4];
+                uint16_t most = (uint16_t)most_of(sample);
+                for (size_t i = 0; i < samples_in(&s); i += 4) {
+                    bool blue = (i / 4 + i / 64) % 3 != 0;
+                    uint16_t pixel[4] = {blue ? 0 : most, 0, blue ? most : 0, blue ? most : 0};
+                    for (size_t c = 0; c < 4; c++)
+                        if (sample == SMALTI_SAMPLE_U8)
+                            ((uint8_t *)src)[i + c] = (uint8_t)pixel[c];
+                        else
+                            src[i + c] = pixel[c];
+                }
+                void *dst = scale(&s, src);
+                for (size_t i = 0; i < samples_out(&s); i += 4) {
+                    double red = value_at(sample, dst, i), blue = value_at(sample, dst, i + 2),
+                           alpha = value_at(sample, dst, i + 3);
+                    bool shown = s.filter != SMALTI__FILTER_NEAREST; /* that copies pixels, hidden colours too */
+                    if (shown && (red != 0 || blue < (alpha > 0 ? most - 1 : 0)))
+                        TEST_FAIL("filter %d, %u wide, linear %d: red %g, blue %g, alpha %g", (int)s.filter, out,
+                                  s.linear, red, blue, alpha);
+                }
+                free(dst);
+            }
+}
+
+TEST("f32 with alpha is not clamped, and comes back from linear light")
+{
+    for (uint32_t channels = 1; channels <= 4; channels++) {
+        smalti__resample_setup s = setup_of(9, 7, channels, SMALTI_SAMPLE_F32, 5, 11, SMALTI__FILTER_LANCZOS3);
+        s.linear = true;
+        float src[9 * 7 * 4];
+        static const float colour[] = {1.75f, 0.001f, 0.5f, 0.25f};
+        for (size_t i = 0; i < samples_in(&s); i++)
+            src[i] = channels % 2 == 0 && (i + 1) % channels == 0 ? 0.25f : colour[i % channels];
+        float *dst = scale(&s, src);
+        float worst = 0;
+        for (size_t i = 0; i < samples_out(&s); i++)
+            worst = fmaxf(worst, fabsf(dst[i] - src[i % channels]));
+        free(dst);
+        if (worst > 4e-6f)
+            TEST_FAIL("%u channels: off by %g", channels, (double)worst);
+    }
+}
+
+TEST("the tables of sRGB are the definition's: u8 exactly, u16 within a tenth of a level")
+{
+    const smalti__srgb *srgb = smalti__srgb_get();
+    for (int i = 0; i < 256; i++)
+        CHECK_INT(smalti__srgb_encode_u8(srgb, srgb->u8[i]), i);
+    for (int i = 0; i <= 1 << 20; i++) {
+        float linear = (float)i / (1 << 20);
+        double exact = ref_encode(linear), level = exact * 255, level16 = exact * 65535;
+        int encoded = smalti__srgb_encode_u8(srgb, linear);
+        if (fabs(encoded - level) > 0.5001)
+            TEST_FAIL("%g is level %d, not %g", (double)linear, encoded, level);
+        if (fabs((double)smalti__srgb_encode_u16(srgb, linear) - level16) > 0.1)
+            TEST_FAIL("%g is level %g, not %g", (double)linear, (double)smalti__srgb_encode_u16(srgb, linear), level16);
+    }
+    for (int i = 0; i < 65536; i++) {
+        float linear = smalti__srgb_decode_u16(srgb, (uint16_t)i);
+        if (fabs(ref_encode(linear) * 65535 - i) > 0.1)
+            TEST_FAIL("level %d is decoded to %g", i, (double)linear);
+    }
+    CHECK_INT(smalti__srgb_encode_u8(srgb, NAN), 0);
+    CHECK_INT(smalti__srgb_encode_u8(srgb, INFINITY), 255);
+    CHECK_INT(smalti__srgb_encode_u16(srgb, -1), 0);
+}

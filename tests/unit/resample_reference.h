@@ -63,7 +63,7 @@ static void ref_axis(const double *src, size_t src_stride, uint32_t in, double *
     }
 }
 
-static double *ref_scale(const smalti__resample_setup *s, const double *src)
+static inline double *ref_scale(const smalti__resample_setup *s, const double *src)
 {
     size_t c = s->in.channels, in = s->in.width * c, out = s->out_width * c;
     double *middle = malloc(s->in.height * out * sizeof *middle), *dst = malloc(s->out_height * out * sizeof *dst);
@@ -174,7 +174,7 @@ static double value_at(smalti_sample sample, const void *data, size_t i)
                                          : ((const float *)data)[i];
 }
 
-static double *doubles_of(const smalti__resample_setup *s, const void *data)
+static inline double *doubles_of(const smalti__resample_setup *s, const void *data)
 {
     size_t count = samples_in(s);
     double *values = malloc(count * sizeof *values);
@@ -183,12 +183,12 @@ static double *doubles_of(const smalti__resample_setup *s, const void *data)
     return values;
 }
 
-static double most_of(smalti_sample sample)
+static inline double most_of(smalti_sample sample)
 {
     return sample == SMALTI_SAMPLE_U8 ? 255 : sample == SMALTI_SAMPLE_U16 ? 65535 : 1;
 }
 
-static double clamped(double v, double most)
+static inline double clamped(double v, double most)
 {
     return v < 0 ? 0 : v > most ? most : v;
 }
