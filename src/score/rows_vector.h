@@ -4,43 +4,7 @@
 
 #include <string.h>
 
-#define VEC_INLINE static inline __attribute__((always_inline)) VEC_TARGET
-
-typedef float vec __attribute__((vector_size(VEC_LANES * 4)));
-typedef int32_t veci __attribute__((vector_size(VEC_LANES * 4)));
-typedef float vec_at __attribute__((vector_size(VEC_LANES * 4), aligned(4), may_alias));
-
-VEC_INLINE vec load(const float *p)
-{
-    return *(const vec_at *)p;
-}
-
-VEC_INLINE void store(float *p, vec v)
-{
-    *(vec_at *)p = v;
-}
-
-VEC_INLINE vec positive(vec v)
-{
-    return (vec)((veci)v & (v > 0.0f)); /* NaN becomes 0 */
-}
-
-VEC_INLINE vec absolute(vec v)
-{
-    return (vec)((veci)v & 0x7fffffff);
-}
-
-/* Of a positive, normal x: a third of the exponent, then twice Halley's step (error 3 % → 2e-5 → rounding). */
-VEC_INLINE vec cube_root(vec x)
-{
-    vec third = __builtin_convertvector((veci)x, vec) * (1.0f / 3.0f);
-    vec y = (vec)(__builtin_convertvector(third, veci) + 0x2a508c2d);
-    for (int i = 0; i < 2; i++) {
-        vec cube = y * y * y;
-        y *= (cube + x + x) / (cube + cube + x);
-    }
-    return y;
-}
+#include "pixel/vector.h"
 
 /* The opsin absorbance of JPEG XL (ISO/IEC 18181-1, XYB): a mix of linear light, a bias, a cube root; then the shifts
  * and scales by which SSIMULACRA 2.1 brings all three near 0…1. */
@@ -48,16 +12,16 @@ VEC_INLINE void xyb_some(float *const out[3], const float *const rgb[3], size_t 
 {
     const float bias = 0.0037930732552754493f, bias_root = 0.15595420054924863f;
     for (size_t i = 0; i < count; i += VEC_LANES) {
-        vec red = load(rgb[0] + i), green = load(rgb[1] + i), blue = load(rgb[2] + i);
-        vec l = cube_root(0.30f * red + 0.622f * green + 0.078f * blue + bias);
-        vec m = cube_root(0.23f * red + 0.692f * green + 0.078f * blue + bias);
+        vec red = vec_load(rgb[0] + i), green = vec_load(rgb[1] + i), blue = vec_load(rgb[2] + i);
+        vec l = vec_cube_root(0.30f * red + 0.622f * green + 0.078f * blue + bias);
+        vec m = vec_cube_root(0.23f * red + 0.692f * green + 0.078f * blue + bias);
         vec y = 0.5f * (l + m);
-        store(out[1] + i, y + (0.01f - bias_root));
+        vec_store(out[1] + i, y + (0.01f - bias_root));
         if (x)
-            store(out[0] + i, 7.0f * (l - m) + 0.42f);
+            vec_store(out[0] + i, 7.0f * (l - m) + 0.42f);
         if (b) {
             vec mix = 0.24342268924547819f * red + 0.20476744424496821f * green + 0.55180986650955360f * blue;
-            store(out[2] + i, cube_root(mix + bias) - y + 0.55f);
+            vec_store(out[2] + i, vec_cube_root(mix + bias) - y + 0.55f);
         }
     }
 }
@@ -75,9 +39,9 @@ VEC_TARGET static void xyb(float *const out[3], const float *const rgb[3], size_
 VEC_TARGET static void products(float *square, float *error, const float *a, const float *b, size_t count)
 {
     for (size_t i = 0; i < count; i += VEC_LANES) {
-        vec x = load(a + i), y = load(b + i), d = x - y;
-        store(square + i, x * x + y * y);
-        store(error + i, d * d);
+        vec x = vec_load(a + i), y = vec_load(b + i), d = x - y;
+        vec_store(square + i, x * x + y * y);
+        vec_store(error + i, d * d);
     }
 }
 
@@ -94,25 +58,25 @@ VEC_TARGET static void blur(float *out, const float *const rows[SMALTI__SCORE_TA
     const float *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3], *r4 = rows[4], *r5 = rows[5], *r6 = rows[6],
                 *r7 = rows[7], *r8 = rows[8];
     for (size_t i = 0; i < count; i += VEC_LANES) {
-        vec sum = taps[0] * load(r4 + i) + taps[1] * (load(r3 + i) + load(r5 + i));
-        sum += taps[2] * (load(r2 + i) + load(r6 + i)) + taps[3] * (load(r1 + i) + load(r7 + i));
-        store(out + i, sum + taps[4] * (load(r0 + i) + load(r8 + i)));
+        vec sum = taps[0] * vec_load(r4 + i) + taps[1] * (vec_load(r3 + i) + vec_load(r5 + i));
+        sum += taps[2] * (vec_load(r2 + i) + vec_load(r6 + i)) + taps[3] * (vec_load(r1 + i) + vec_load(r7 + i));
+        vec_store(out + i, sum + taps[4] * (vec_load(r0 + i) + vec_load(r8 + i)));
     }
 }
 
 VEC_INLINE vec blur_across(const float *p)
 {
     static const float taps[] = {SMALTI__SCORE_BLUR};
-    vec sum = taps[0] * load(p) + taps[1] * (load(p - 1) + load(p + 1));
-    sum += taps[2] * (load(p - 2) + load(p + 2)) + taps[3] * (load(p - 3) + load(p + 3));
-    return sum + taps[4] * (load(p - 4) + load(p + 4));
+    vec sum = taps[0] * vec_load(p) + taps[1] * (vec_load(p - 1) + vec_load(p + 1));
+    sum += taps[2] * (vec_load(p - 2) + vec_load(p + 2)) + taps[3] * (vec_load(p - 3) + vec_load(p + 3));
+    return sum + taps[4] * (vec_load(p - 4) + vec_load(p + 4));
 }
 
-typedef struct totals {
+typedef struct vec_totals {
     vec sum[SMALTI__SCORE_MAPS], sum4[SMALTI__SCORE_MAPS];
-} totals;
+} vec_totals;
 
-VEC_INLINE void total_add(totals *totals, int map, vec error)
+VEC_INLINE void total_add(vec_totals *totals, int map, vec error)
 {
     vec square = error * error;
     totals->sum[map] += error;
@@ -122,7 +86,7 @@ VEC_INLINE void total_add(totals *totals, int map, vec error)
 /* SSIM without the term for luminance, which would weigh dark areas twice: 1 - (1 - m²) n / d, with m the difference of the
  * means, d the sum of the variances and n twice the covariance (both + C2). Here by d - n, the variance of the
  * difference, which is exactly 0 for equal images. Edges: how much further the distorted image is from its mean. */
-VEC_INLINE void compare_at(totals *totals, const smalti__score_row *row, size_t i, bool ssim, bool edges, veci mask)
+VEC_INLINE void compare_at(vec_totals *totals, const smalti__score_row *row, size_t i, bool ssim, bool edges, veci mask)
 {
     const float c2 = 0.0009f;
     vec mean0 = blur_across(row->mean[0] + i), mean1 = blur_across(row->mean[1] + i);
@@ -131,13 +95,14 @@ VEC_INLINE void compare_at(totals *totals, const smalti__score_row *row, size_t 
         vec variances = blur_across(row->square + i) - mean0 * mean0 - mean1 * mean1 + c2;
         vec rest = blur_across(row->error + i) - m2;
         vec error = m2 + (1.0f - m2) * rest / variances;
-        total_add(totals, SMALTI__SCORE_SSIM, (vec)((veci)positive(error) & mask));
+        total_add(totals, SMALTI__SCORE_SSIM, vec_where(mask, vec_positive(error)));
     }
     if (edges) {
-        vec edge0 = absolute(load(row->pixels[0] + i) - mean0), edge1 = absolute(load(row->pixels[1] + i) - mean1);
-        vec more = (vec)((veci)((edge1 - edge0) / (1.0f + edge0)) & mask);
-        total_add(totals, SMALTI__SCORE_RINGING, positive(more));
-        total_add(totals, SMALTI__SCORE_BLURRING, positive(-more));
+        vec edge0 = vec_absolute(vec_load(row->pixels[0] + i) - mean0),
+            edge1 = vec_absolute(vec_load(row->pixels[1] + i) - mean1);
+        vec more = vec_where(mask, (edge1 - edge0) / (1.0f + edge0));
+        total_add(totals, SMALTI__SCORE_RINGING, vec_positive(more));
+        total_add(totals, SMALTI__SCORE_BLURRING, vec_positive(-more));
     }
 }
 
@@ -149,7 +114,7 @@ VEC_INLINE void compare_all(smalti__score_sums *sums, const smalti__score_row *r
     memcpy(&lane, order, sizeof lane);
     for (size_t at = 0; at < count;) {
         size_t end = count - at < BLOCK ? count : at + BLOCK;
-        totals totals = {0};
+        vec_totals totals = {0};
         for (; at + VEC_LANES <= end; at += VEC_LANES)
             compare_at(&totals, row, at, ssim, edges, all);
         if (at < end)
