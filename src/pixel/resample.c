@@ -86,7 +86,7 @@ static void prepare(smalti__resample *r)
         return;
     }
     size_t row = (size_t)r->setup.in.width * r->setup.in.channels * sizeof(float);
-    for (uint32_t i = 0; i < plan->load_rows; i++) /* what is multiplied by 0 must be a number */
+    for (uint32_t i = 0; i < SMALTI__ROWS_AT_ONCE; i++) /* what is multiplied by 0 must be a number */
         memset(at(r, plan->loaded + i * plan->load_pitch + row), 0, plan->load_pitch - row);
 }
 
@@ -130,16 +130,17 @@ static smalti_result row_done(smalti__resample *r, smalti_error *error)
 }
 
 /* As many bits for the weights down as 16 bits, 22 together with the fraction of rows, and sums below 2^31 allow. */
-static void round_down(smalti__resample *r, slot *s, const double *weights)
+static void round_weights(smalti__resample *r, slot *s, const double *weights, double sum)
 {
-    uint32_t fraction = r->plan.fraction_bits, bits = 22 - fraction;
-    double sum = 0;
+    uint32_t bits = 22 - r->plan.fraction_bits, positive;
+    double magnitudes = 0;
     for (uint32_t i = 0; i < s->count; i++)
-        sum += fabs(weights[i]);
-    while (ldexp(255 * r->positive * sum, (int)(fraction + bits)) + ldexp(1, (int)(fraction + bits)) > INT32_MAX ||
-           !smalti__axis_round(weights, s->count, bits, s->weights))
+        magnitudes += fabs(weights[i]);
+    double most = 255 * r->positive * magnitudes / sum + 1; /* and half a unit, for rounding */
+    while (most * (double)(1u << (r->plan.fraction_bits + bits)) > INT32_MAX ||
+           !smalti__axis_round(weights, s->count, sum, bits, s->weights, &positive))
         bits--;
-    s->shift = fraction + bits;
+    s->shift = r->plan.fraction_bits + bits;
 }
 
 static slot *slot_of(smalti__resample *r, uint32_t o)
@@ -152,13 +153,13 @@ static void prepare_down(smalti__resample *r)
 {
     slot *s = slot_of(r, r->prepared);
     double *weights = at(r, r->plan.scratch);
-    smalti__axis_weights(&r->plan.down, r->prepared, weights, &s->first, &s->count);
+    double sum = smalti__axis_weights(&r->plan.down, r->prepared, weights, &s->first, &s->count);
     r->prepared++;
     if (r->plan.way == SMALTI__RESAMPLE_INTEGER)
-        round_down(r, s, weights);
+        round_weights(r, s, weights, sum);
     else
         for (uint32_t i = 0; i < s->count; i++)
-            ((float *)s->weights)[i] = (float)weights[i];
+            ((float *)s->weights)[i] = (float)(weights[i] / sum);
 }
 
 /* Adds input rows from … to to an output; with its last one it is finished. */
@@ -260,14 +261,13 @@ static void across(smalti__resample *r, const uint8_t *rows, size_t pitch, uint3
     r->table->across_u8(&r->across, r->safe, out, (int16_t *const *)dst, (const uint8_t *const *)src, count);
 }
 
-/* As many rows as the ring, the chunk and the loaded rows have room for. */
+/* As many rows at a time as share weights, and as the chunk has room for. */
 static smalti_result filter_rows(smalti__resample *r, const uint8_t *rows, size_t pitch, uint32_t count,
                                  smalti_error *error)
 {
     const smalti__resample_plan *plan = &r->plan;
-    uint32_t most = plan->way == SMALTI__RESAMPLE_FLOAT ? plan->load_rows : SMALTI__ROWS_AT_ONCE;
     while (count > 0) {
-        uint32_t n = count < most ? count : most;
+        uint32_t n = count < SMALTI__ROWS_AT_ONCE ? count : SMALTI__ROWS_AT_ONCE;
         if (!plan->gather && n > SMALTI__RESAMPLE_CHUNK - r->chunk)
             n = SMALTI__RESAMPLE_CHUNK - r->chunk;
         across(r, rows, pitch, n);

@@ -49,24 +49,39 @@ static double centre_of(const smalti__axis *axis, uint32_t o)
     return axis->origin + (o + 0.5) * axis->scale;
 }
 
-static uint32_t clamp_to(const smalti__axis *axis, double sample)
+static uint32_t clamp_to(const smalti__axis *axis, int64_t sample)
 {
-    return sample < 0 ? 0 : sample > axis->in - 1 ? axis->in - 1 : (uint32_t)sample;
+    return sample < 0 ? 0 : sample >= axis->in ? axis->in - 1 : (uint32_t)sample;
 }
 
 uint32_t smalti__axis_nearest(const smalti__axis *axis, uint32_t o)
 {
-    return clamp_to(axis, floor(centre_of(axis, o)));
+    return clamp_to(axis, (int64_t)centre_of(axis, o));
 }
 
-/* The samples whose centres lie inside the filter, also those beyond the image. */
-static void reach_of(const smalti__axis *axis, uint32_t o, double *first, double *last)
+/* Without the call that floor is for the oldest processors. */
+static int64_t round_down(double v)
+{
+    int64_t whole = (int64_t)v;
+    return whole - (v < (double)whole);
+}
+
+/* The samples whose centres lie inside the filter, also those beyond the image: from *first up to but without *end. */
+static void reach_of(const smalti__axis *axis, uint32_t o, int64_t *first, int64_t *end)
 {
     double centre = centre_of(axis, o) - 0.5;
-    *first = floor(centre - axis->support) + 1;
-    *last = ceil(centre + axis->support) - 1;
-    if (*last < *first)
-        *last = *first;
+    *first = round_down(centre - axis->support) + 1;
+    *end = -round_down(-centre - axis->support);
+    if (*end <= *first)
+        *end = *first + 1;
+}
+
+static void clip_reach(const smalti__axis *axis, int64_t low, int64_t high, uint32_t *first, uint32_t *end)
+{
+    *first = clamp_to(axis, low);
+    *end = clamp_to(axis, high - 1) + 1;
+    if (*end - *first > axis->taps) /* a sample at the very rim, let in by rounding */
+        *end = *first + axis->taps;
 }
 
 void smalti__axis_window(const smalti__axis *axis, uint32_t o, uint32_t *first, uint32_t *end)
@@ -76,12 +91,9 @@ void smalti__axis_window(const smalti__axis *axis, uint32_t o, uint32_t *first, 
         *end = *first + 1;
         return;
     }
-    double low, high;
+    int64_t low, high;
     reach_of(axis, o, &low, &high);
-    *first = clamp_to(axis, low);
-    *end = clamp_to(axis, high) + 1;
-    if (*end - *first > axis->taps) /* a sample at the very rim, let in by rounding */
-        *end = *first + axis->taps;
+    clip_reach(axis, low, high, first, end);
 }
 
 static double linear(double x)
@@ -114,15 +126,40 @@ static void fill_polynomial(const smalti__axis *axis, double start, uint32_t cou
     }
 }
 
-/* sinc(x) sinc(x / radius): the sines of a block follow from those of its start by the sum of angles, since calls of sin
- * would take most of the time of a small image. */
+/* Sine and cosine of pi x for |x| < 8, to 1e-13: by their series, since most of the time of a small image would go into
+ * calls of sincos. */
+static void turn_by(double x, double *s, double *c)
+{
+    int whole = (int)(x + 8.5) - 8;
+    double t = (x - whole) * M_PI, q = t * t, sign = whole & 1 ? -1 : 1;
+    double sine = 1 / 355687428096000.0, cosine = -1 / 6402373705728000.0;
+    sine = sine * q - 1 / 1307674368000.0;
+    cosine = cosine * q + 1 / 20922789888000.0;
+    sine = sine * q + 1 / 6227020800.0;
+    cosine = cosine * q - 1 / 87178291200.0;
+    sine = sine * q - 1 / 39916800.0;
+    cosine = cosine * q + 1 / 479001600.0;
+    sine = sine * q + 1 / 362880.0;
+    cosine = cosine * q - 1 / 3628800.0;
+    sine = sine * q - 1 / 5040.0;
+    cosine = cosine * q + 1 / 40320.0;
+    sine = sine * q + 1 / 120.0;
+    cosine = cosine * q - 1 / 720.0;
+    sine = sine * q - 1 / 6.0;
+    cosine = cosine * q + 1 / 24.0;
+    cosine = cosine * q - 0.5;
+    *s = sign * (sine * q + 1) * t;
+    *c = sign * (cosine * q + 1);
+}
+
+/* sinc(x) sinc(x / radius): the sines of a block follow from those of its start by the sum of angles. */
 static void fill_lanczos(const smalti__axis *axis, double start, uint32_t count, double *weights)
 {
     const smalti__axis_turns *t = &axis->turns;
     double step = 1 / axis->stretch, radius = radius_of(axis->filter), scale = radius / (M_PI * M_PI);
     double c, s, slow_c, slow_s;
-    sincos(M_PI * start, &s, &c);
-    sincos(M_PI / radius * start, &slow_s, &slow_c);
+    turn_by(start, &s, &c);
+    turn_by(start / radius, &slow_s, &slow_c);
     for (uint32_t i = 0; i < count; i += SMALTI__AXIS_BLOCK) {
         uint32_t size = count - i < SMALTI__AXIS_BLOCK ? count - i : SMALTI__AXIS_BLOCK;
         double first = start + i * step;
@@ -141,9 +178,9 @@ static void fill_lanczos(const smalti__axis *axis, double start, uint32_t count,
     }
 }
 
-static void fill(const smalti__axis *axis, double sample, double centre, uint32_t count, double *weights)
+static void fill(const smalti__axis *axis, int64_t sample, double centre, uint32_t count, double *weights)
 {
-    double start = (sample + 0.5 - centre) / axis->stretch;
+    double start = ((double)sample + 0.5 - centre) / axis->stretch;
     if (axis->filter >= SMALTI__FILTER_LANCZOS2)
         fill_lanczos(axis, start, count, weights);
     else
@@ -151,11 +188,11 @@ static void fill(const smalti__axis *axis, double sample, double centre, uint32_
 }
 
 /* The sum of the weights of samples beyond the edge. */
-static double beyond(const smalti__axis *axis, double sample, double end, double centre)
+static double beyond(const smalti__axis *axis, int64_t sample, int64_t end, double centre)
 {
     double weights[4 * SMALTI__AXIS_BLOCK], sum = 0;
     while (sample < end) {
-        uint32_t count = (uint32_t)fmin(end - sample, SMALTI__COUNT(weights));
+        uint32_t count = end - sample < 4 * SMALTI__AXIS_BLOCK ? (uint32_t)(end - sample) : 4 * SMALTI__AXIS_BLOCK;
         fill(axis, sample, centre, count, weights);
         for (uint32_t i = 0; i < count; i++)
             sum += weights[i];
@@ -164,48 +201,58 @@ static double beyond(const smalti__axis *axis, double sample, double end, double
     return sum;
 }
 
-void smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights, uint32_t *first, uint32_t *count)
+double smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights, uint32_t *first, uint32_t *count)
 {
-    uint32_t begin, end;
-    smalti__axis_window(axis, o, &begin, &end);
-    *first = begin, *count = end - begin;
-    if (*count == 1) {
-        weights[0] = 1;
-        return;
+    if (axis->same || axis->filter == SMALTI__FILTER_NEAREST) {
+        uint32_t end;
+        smalti__axis_window(axis, o, first, &end);
+        *count = 1;
+        return weights[0] = 1;
     }
-    double low, high, centre = centre_of(axis, o), sums[2] = {0};
+    int64_t low, high;
+    uint32_t begin, end;
+    double centre = centre_of(axis, o);
     reach_of(axis, o, &low, &high);
-    fill(axis, begin, centre, *count, weights);
+    clip_reach(axis, low, high, &begin, &end);
+    uint32_t size = end - begin, skip = 0;
+    fill(axis, begin, centre, size, weights);
     if (low < begin)
         weights[0] += beyond(axis, low, begin, centre);
-    if (high >= end)
-        weights[*count - 1] += beyond(axis, end, high + 1, centre);
-    for (uint32_t i = 0; i < *count; i++)
-        sums[i & 1] += weights[i];
-    double sum = sums[0] + sums[1], most = fabs(sum) * NO_WEIGHT;
-    uint32_t skip = 0;
-    while (axis->stretch == 1 && *count > 1 && fabs(weights[*count - 1]) <= most)
-        --*count;
-    while (axis->stretch == 1 && skip + 1 < *count && fabs(weights[skip]) <= most)
-        skip++;
-    *first += skip, *count -= skip;
-    for (uint32_t i = 0; i < *count; i++)
-        weights[i] = weights[i + skip] * (1 / sum);
+    if (high > end)
+        weights[size - 1] += beyond(axis, end, high, centre);
+    double even = 0, odd = 0;
+    for (uint32_t i = 0; i + 1 < size; i += 2)
+        even += weights[i], odd += weights[i + 1];
+    double sum = even + odd + (size & 1 ? weights[size - 1] : 0);
+    if (axis->stretch == 1) {
+        double most = fabs(sum) * NO_WEIGHT;
+        while (size > 1 && fabs(weights[size - 1]) <= most)
+            size--;
+        while (skip + 1 < size && fabs(weights[skip]) <= most)
+            skip++;
+        size -= skip;
+        memmove(weights, weights + skip, size * sizeof *weights);
+    }
+    *first = begin + skip, *count = size;
+    return sum;
 }
 
 /* The running sum is rounded, not each weight: errors do not add up where the image is smooth. */
-bool smalti__axis_round(const double *weights, uint32_t count, uint32_t bits, int16_t *rounded)
+bool smalti__axis_round(const double *weights, uint32_t count, double sum, uint32_t bits, int16_t *rounded,
+                        uint32_t *positive)
 {
     enum { BIAS = 1 << 25 }; /* sums are above -2 at 22 bits: positive when truncated */
-    double unit = (double)(1u << bits), sum = BIAS + 0.5;
-    int32_t before = BIAS;
+    double unit = (double)(1u << bits) / sum, running = BIAS + 0.5;
+    int32_t before = BIAS, above = 0;
     for (uint32_t i = 0; i < count; i++) {
-        sum += weights[i] * unit;
-        int32_t now = i + 1 < count ? (int32_t)sum : BIAS + (1 << bits), w = now - before;
+        running += weights[i] * unit;
+        int32_t now = i + 1 < count ? (int32_t)running : BIAS + (1 << bits), w = now - before;
         if (w < -INT16_MAX || w > INT16_MAX)
             return false;
         rounded[i] = (int16_t)w;
+        above += w > 0 ? w : 0;
         before = now;
     }
+    *positive = (uint32_t)above;
     return true;
 }

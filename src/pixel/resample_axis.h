@@ -34,12 +34,13 @@ void smalti__axis_turn(smalti__axis *axis);
 uint32_t smalti__axis_nearest(const smalti__axis *axis, uint32_t o);
 /* Samples of the input that may have weight in output o: from *first up to but without *end. */
 void smalti__axis_window(const smalti__axis *axis, uint32_t o, uint32_t *first, uint32_t *end);
-/* The weights of output o from sample *first on: *count of them, 1 to taps, with sum 1. Of a reduction they are
- * those of the window; else zeros at the ends are left out.
- * weights: room for taps. */
-void smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights, uint32_t *first, uint32_t *count);
+/* The weights of output o from sample *first on, *count of them, 1 to taps; they are to be divided by their sum, which is
+ * returned. Of a reduction they are those of the window; else zeros at the ends are left out. weights: room for taps. */
+double smalti__axis_weights(const smalti__axis *axis, uint32_t o, double *weights, uint32_t *first, uint32_t *count);
 
-/* Weights times 2^bits with sum exactly 2^bits; false when one does not fit. */
-bool smalti__axis_round(const double *weights, uint32_t count, uint32_t bits, int16_t *rounded);
+/* Weights divided by their sum, times 2^bits; their sum is exactly that. false when one does not fit. *positive: the sum of
+ * those above 0. */
+bool smalti__axis_round(const double *weights, uint32_t count, double sum, uint32_t bits, int16_t *rounded,
+                        uint32_t *positive);
 
 #endif

@@ -8,7 +8,6 @@ enum {
     GATHER_ROWS = 16,       /* the most rows that a filter spans where they wait in a ring */
     EMIT_ROWS = 16,         /* given out together, if they have at most … */
     EMIT_BYTES = 64 << 10,
-    LOAD_BYTES = 512 << 10, /* of rows turned into floats together: they stay in the cache */
     INTEGER_REDUCTION = 128 /* the most for integers: rounded weights of thousands of samples would add up to a level */
 };
 
@@ -48,8 +47,6 @@ static bool place_filter(const smalti__resample_setup *setup, smalti__resample_p
     plan->weight_pitch = padded(taps * weight);
     size_t load = (size_t)setup->in.width * channels * sizeof(float);
     plan->load_pitch = padded(load + SMALTI__ROWS_SLACK);
-    size_t load_rows = LOAD_BYTES / plan->load_pitch;
-    plan->load_rows = load_rows < 1 ? 1 : load_rows > SMALTI__ROWS_AT_ONCE ? SMALTI__ROWS_AT_ONCE : (uint32_t)load_rows;
     size_t across_weights = (size_t)plan->stride * weight;
     uint32_t most_taps = plan->across.taps > taps ? plan->across.taps : taps;
     plan->tail_pitch = padded((size_t)plan->stride * channels + SMALTI__ROWS_SLACK);
@@ -58,7 +55,7 @@ static bool place_filter(const smalti__resample_setup *setup, smalti__resample_p
            place(plan, &plan->scratch, most_taps, sizeof(double)) &&
            place(plan, &plan->down_weights, plan->slots, plan->weight_pitch) &&
            place(plan, &plan->tails, integer ? SMALTI__ROWS_AT_ONCE : 0, plan->tail_pitch) &&
-           place(plan, &plan->loaded, integer ? 0 : plan->load_rows, plan->load_pitch) &&
+           place(plan, &plan->loaded, integer ? 0 : SMALTI__ROWS_AT_ONCE, plan->load_pitch) &&
            place(plan, &plan->rows, plan->ring_rows, plan->row_pitch) &&
            place(plan, &plan->sums, plan->gather ? 0 : SMALTI__RESAMPLE_SUMS, plan->sum_pitch) &&
            place(plan, &plan->result, integer ? 0 : 1, plan->sum_pitch);
@@ -75,8 +72,9 @@ static smalti_result check(const smalti__resample_setup *setup, smalti_error *er
         (in->sample != SMALTI_SAMPLE_U8 && in->sample != SMALTI_SAMPLE_U16 && in->sample != SMALTI_SAMPLE_F32))
         return smalti__fail(error, SMALTI_E_INVALID, "resize: samples of type %d in %u channels are not possible",
                             (int)in->sample, in->channels);
-    if (!(setup->x >= 0 && setup->y >= 0 && setup->width > 0 && setup->height > 0 &&
-          setup->x + setup->width <= in->width && setup->y + setup->height <= in->height))
+    const double slip = 1e-6; /* what arithmetic may leave */
+    if (!(setup->x >= -slip && setup->y >= -slip && setup->width > 0 && setup->height > 0 &&
+          setup->x + setup->width <= in->width + slip && setup->y + setup->height <= in->height + slip))
         return smalti__fail(error, SMALTI_E_INVALID, "resize: the rectangle %g × %g at %g, %g is not in the image",
                             setup->width, setup->height, setup->x, setup->y);
     if ((unsigned)setup->filter >= SMALTI__FILTER_COUNT)
@@ -130,26 +128,28 @@ static bool weigh_across(const smalti__resample_plan *plan, uint8_t *block, uint
     double *scratch = (double *)(block + plan->scratch);
     bool integer = plan->way == SMALTI__RESAMPLE_INTEGER;
     memset(block + plan->weights, 0, (size_t)axis->out * stride * (integer ? sizeof(int16_t) : sizeof(float)));
-    *positive = 1;
+    uint32_t most = 0;
     for (uint32_t o = 0; o < axis->out; o++) {
-        uint32_t count, start, end, sum = 0;
-        smalti__axis_window(axis, o, &start, &end);
-        first[o] = start < last ? start : last; /* windows begin in order, weights that are not 0 need not */
-        smalti__axis_weights(axis, o, scratch, &start, &count);
+        uint32_t count, start, above;
+        double sum = smalti__axis_weights(axis, o, scratch, &start, &count);
+        uint32_t begin = start;
+        if (axis->stretch == 1) { /* windows begin in order, weights that are not 0 need not */
+            uint32_t end;
+            smalti__axis_window(axis, o, &begin, &end);
+        }
+        first[o] = begin < last ? begin : last;
         size_t at = (size_t)o * stride + (start - first[o]);
-        if (!integer) {
-            float *weights = (float *)(block + plan->weights) + at;
-            for (uint32_t i = 0; i < count; i++)
-                weights[i] = (float)scratch[i];
+        if (integer) {
+            if (!smalti__axis_round(scratch, count, sum, bits, (int16_t *)(block + plan->weights) + at, &above))
+                return false;
+            most = above > most ? above : most;
             continue;
         }
-        int16_t *weights = (int16_t *)(block + plan->weights) + at;
-        if (!smalti__axis_round(scratch, count, bits, weights))
-            return false;
+        float *weights = (float *)(block + plan->weights) + at;
         for (uint32_t i = 0; i < count; i++)
-            sum += weights[i] > 0 ? (uint32_t)weights[i] : 0;
-        *positive = fmax(*positive, ldexp(sum, -(int)bits));
+            weights[i] = (float)(scratch[i] / sum);
     }
+    *positive = ldexp(most, -(int)bits);
     return true;
 }
 

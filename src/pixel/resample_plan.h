@@ -23,7 +23,7 @@ typedef struct smalti__resample_plan {
     uint32_t stride; /* of weights across */
     uint32_t fraction_bits; /* of i16 rows resampled across */
     uint32_t slots; /* outputs down whose weights are kept */
-    uint32_t load_rows, ring_rows, emit_rows;
+    uint32_t ring_rows, emit_rows;
     size_t load_pitch, tail_pitch, row_pitch, sum_pitch, weight_pitch, out_pitch;
     /* Offsets in the block: u32 first pixels and weights across; doubles for making weights; weights down; tails of u8
      * rows; rows of floats; rows resampled across; sums; a finished row of floats; output rows. */

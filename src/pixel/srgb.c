@@ -20,12 +20,14 @@ static double encode(double v)
 
 float smalti__srgb_decode(float encoded)
 {
-    return (float)copysign(decode(fabs((double)encoded)), (double)encoded);
+    float v = fabsf(encoded);
+    return copysignf(v <= 0.04045f ? v * (1 / 12.92f) : powf((v + 0.055f) * (1 / 1.055f), 2.4f), encoded);
 }
 
 float smalti__srgb_encode(float linear)
 {
-    return (float)copysign(encode(fabs((double)linear)), (double)linear);
+    float v = fabsf(linear);
+    return copysignf(v <= 0.0031308f ? v * 12.92f : 1.055f * powf(v, 1 / 2.4f) - 0.055f, linear);
 }
 
 static void make_tables(void)
