@@ -37,7 +37,8 @@ static const smalti__png_effort *effort_of(const smalti__encode_params *params)
 {
     enum { DEFAULT = 4, MOST = 9 };
     uint32_t effort = params->png_effort ? params->png_effort : DEFAULT;
-    return &efforts[(effort < MOST ? effort : MOST) - 1];
+    effort = effort < MOST ? effort : MOST;
+    return params->colors ? smalti__png_palette_effort(effort) : &efforts[effort - 1];
 }
 
 /* Saturates at SIZE_MAX. */
@@ -59,6 +60,12 @@ static size_t work_bytes(uint32_t width, uint32_t height, uint32_t channels, sma
 {
     const smalti__png_effort *effort = effort_of(params);
     size_t row_bytes = width * channels * smalti_sample_bytes(sample), sum;
+    if (params->colors) {
+        bool fits = smalti__add(smalti__png_palette_bytes(width, height, channels),
+                                smalti__png_deflate_bytes(effort, image_bytes(width, height)), &sum) &&
+                    smalti__add(sum, sizeof(smalti__png_encoder) + SMALTI__POOL_SLACK * 8, &sum);
+        return fits ? sum : SIZE_MAX;
+    }
     bool fits = smalti__add(row_bytes + sizeof(smalti__png_encoder) + SMALTI__POOL_SLACK * 8,
                             filtered_bytes(effort, row_bytes, height), &sum);
     fits = fits && smalti__add(sum, smalti__png_deflate_bytes(effort, image_bytes(row_bytes, height)), &sum);
@@ -69,6 +76,7 @@ static void close_encoder(smalti__encoder *encoder)
 {
     smalti__png_encoder *png = (smalti__png_encoder *)encoder;
     smalti__png_deflate_close(png);
+    smalti__png_palette_close(png);
     smalti__pool_put(png->base.params.pool, png->filtered);
     smalti__pool_put(png->base.params.pool, png->above);
     free(png);
@@ -78,6 +86,8 @@ static smalti_result set_up(smalti__png_encoder *png, smalti_error *error)
 {
     const smalti__encoder *base = &png->base;
     png->effort = effort_of(&base->params);
+    if (base->params.colors)
+        return smalti__png_palette_open(png, error);
     png->filters = smalti__png_filters_get();
     png->bpp = base->channels * smalti_sample_bytes(base->sample);
     png->row_bytes = base->width * png->bpp;
@@ -125,6 +135,11 @@ static smalti_result write_rows(smalti__encoder *encoder, const void *rows, size
     smalti__png_encoder *png = (smalti__png_encoder *)encoder;
     size_t size = png->row_bytes;
     const uint8_t *row = rows, *above = png->above;
+    if (png->palette) {
+        smalti__png_palette_write(png, rows, pitch, count);
+        encoder->row += count;
+        return SMALTI_OK;
+    }
     for (uint32_t i = 0; i < count; i++, above = row, row += pitch) {
         if (png->filtered_room - png->filtered_size < size + 1)
             SMALTI__TRY(smalti__png_deflate(png, false, error));
@@ -143,7 +158,8 @@ static smalti_result write_rows(smalti__encoder *encoder, const void *rows, size
 
 static smalti_result finish(smalti__encoder *encoder, smalti_error *error)
 {
-    return smalti__png_deflate((smalti__png_encoder *)encoder, true, error);
+    smalti__png_encoder *png = (smalti__png_encoder *)encoder;
+    return png->palette ? smalti__png_palette_finish(png, error) : smalti__png_deflate(png, true, error);
 }
 
 const smalti__encoder_format smalti__encoder_png = {

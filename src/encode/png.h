@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the PNG encoder share: png.c (rows → filtered bytes, life cycle), png_deflate.c (filtered bytes →
- * IDAT chunks) with png_huffman.c and png_repeats.c, png_head.c (what stands in front of the pixels). */
+ * IDAT chunks) with png_huffman.c and png_repeats.c, png_head.c (what stands in front of the pixels), png_palette.c
+ * (rows → palette and indices). */
 #ifndef SMALTI_SRC_ENCODE_PNG_H
 #define SMALTI_SRC_ENCODE_PNG_H
 
@@ -17,6 +18,8 @@ typedef struct smalti__png_effort {
     uint8_t stride; /* … not 0: the filter with the least sum of differences over one of so many blocks of a row */
 } smalti__png_effort;
 
+typedef struct smalti__png_palette smalti__png_palette;
+
 typedef struct smalti__png_encoder {
     smalti__encoder base;
     const smalti__png_effort *effort;
@@ -28,6 +31,7 @@ typedef struct smalti__png_encoder {
     uint8_t *filtered; /* the same rows fill it however they come in, so that the compressor sees the same pieces */
     size_t filtered_size, filtered_room;
 
+    smalti__png_palette *palette; /* NULL: pixels are written as they are */
     smalti__huffman *block;
     struct isal_zstream *stream;
     uint8_t *level_buffer;
@@ -52,6 +56,18 @@ smalti_result smalti__png_deflate_open(smalti__png_encoder *png, smalti_error *e
 /* Compresses what is in filtered. last: also ends the stream and the file. */
 smalti_result smalti__png_deflate(smalti__png_encoder *png, bool last, smalti_error *error);
 void smalti__png_deflate_close(smalti__png_encoder *png);
+
+/* png_palette.c */
+const smalti__png_effort *smalti__png_palette_effort(uint32_t effort); /* 1…9 */
+/* What it takes besides the deflating of a row of bytes for each row of pixels. */
+size_t smalti__png_palette_bytes(uint32_t width, uint32_t height, uint32_t channels);
+smalti_result smalti__png_palette_open(smalti__png_encoder *png, smalti_error *error);
+void smalti__png_palette_write(smalti__png_encoder *png, const uint8_t *rows, size_t pitch, uint32_t count);
+smalti_result smalti__png_palette_finish(smalti__png_encoder *png, smalti_error *error);
+void smalti__png_palette_close(smalti__png_encoder *png);
+/* For the head. */
+uint8_t smalti__png_palette_bits(const smalti__png_encoder *png);
+smalti_result smalti__png_palette_chunks(const smalti__png_encoder *png, smalti_error *error);
 
 /* png_repeats.c */
 /* How much of what literals take (bits of each, 0: unknown) matches other than runs would save, in thousandths. */

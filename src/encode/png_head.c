@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What stands in front of the pixels of a PNG file: signature, IHDR, ICC profile, EXIF and XMP. */
+ * What stands in front of the pixels of a PNG file: signature, IHDR, ICC profile, EXIF, XMP and palette. */
 #include "encode/png.h"
 
 #include <libdeflate.h>
@@ -19,14 +19,15 @@ smalti_result smalti__png_write_chunk(smalti__sink *sink, const char type[4], co
     return smalti__sink_write(sink, end, sizeof end, error);
 }
 
-static void put_head(const smalti__encoder *base, uint8_t *out)
+static void put_head(const smalti__png_encoder *png, uint8_t *out)
 {
-    static const uint8_t color_types[5] = {0, 0, 4, 2, 6};
+    static const uint8_t color_types[5] = {0, 0, 4, 2, 6}, palette_type = 3;
+    const smalti__encoder *base = &png->base;
     memcpy(out, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
     smalti__put_be32(out + 16, base->width);
     smalti__put_be32(out + 20, base->height);
-    out[24] = base->sample == SMALTI_SAMPLE_U16 ? 16 : 8;
-    out[25] = color_types[base->channels];
+    out[24] = png->palette ? smalti__png_palette_bits(png) : base->sample == SMALTI_SAMPLE_U16 ? 16 : 8;
+    out[25] = png->palette ? palette_type : color_types[base->channels];
     memset(out + 26, 0, 3); /* compression, filter and interlace methods */
     smalti__put_be32(out + 29, libdeflate_crc32(0, out + 12, 17));
 }
@@ -66,19 +67,27 @@ static smalti_result write_xmp(smalti__sink *sink, const smalti__blob *xmp, smal
     return smalti__png_write_chunk(sink, "iTXt", data, size, error);
 }
 
-smalti_result smalti__png_write_head(smalti__png_encoder *png, smalti_error *error)
+static smalti_result write_metadata(smalti__sink *sink, const smalti__metadata *metadata, smalti_error *error)
 {
-    const smalti__metadata *metadata = png->base.params.metadata;
-    smalti__sink *sink = png->base.sink;
-    put_head(&png->base, png->out);
-    png->head_bytes = SMALTI__PNG_HEAD_BYTES;
-    if (!metadata || (!metadata->icc.size && !metadata->exif.size && !metadata->xmp.size))
-        return SMALTI_OK;
-    SMALTI__TRY(smalti__sink_write(sink, png->out, png->head_bytes, error));
-    png->head_bytes = 0;
     if (metadata->icc.size)
         SMALTI__TRY(write_icc(sink, &metadata->icc, error));
     if (metadata->exif.size)
         SMALTI__TRY(smalti__png_write_chunk(sink, "eXIf", metadata->exif.data, metadata->exif.size, error));
     return metadata->xmp.size ? write_xmp(sink, &metadata->xmp, error) : SMALTI_OK;
+}
+
+smalti_result smalti__png_write_head(smalti__png_encoder *png, smalti_error *error)
+{
+    const smalti__metadata *metadata = png->base.params.metadata;
+    smalti__sink *sink = png->base.sink;
+    put_head(png, png->out);
+    png->head_bytes = SMALTI__PNG_HEAD_BYTES;
+    bool more = metadata && (metadata->icc.size || metadata->exif.size || metadata->xmp.size);
+    if (!more && !png->palette)
+        return SMALTI_OK;
+    SMALTI__TRY(smalti__sink_write(sink, png->out, png->head_bytes, error));
+    png->head_bytes = 0;
+    if (more)
+        SMALTI__TRY(write_metadata(sink, metadata, error));
+    return png->palette ? smalti__png_palette_chunks(png, error) : SMALTI_OK;
 }
