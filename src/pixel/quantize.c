@@ -20,7 +20,7 @@ smalti__color smalti__quantize_color(const uint8_t rgba[4])
 {
     smalti__color color;
     for (int c = 0; c < 3; c++)
-        color.v[c] = (int16_t)((rgba[c] * rgba[3] * scales[c] + 127) / 255);
+        color.v[c] = (int16_t)(rgba[3] == 255 ? rgba[c] * scales[c] : (rgba[c] * rgba[3] * scales[c] + 127) / 255);
     color.v[3] = (int16_t)(rgba[3] * scales[3]);
     return color;
 }
@@ -110,8 +110,8 @@ static void plan_cut(smalti__quantizer *quantizer, box *b)
     box_axis(points, b);
     for (uint32_t i = b->from; i < b->to; i++) {
         along[i] = project(b, &points[i]);
-        low = fminf(low, along[i]);
-        high = fmaxf(high, along[i]);
+        low = along[i] < low ? along[i] : low;
+        high = along[i] > high ? along[i] : high;
     }
     if (!(high > low))
         return;

@@ -20,7 +20,7 @@ typedef struct smalti__point {
     float weight;
 } smalti__point;
 
-enum { SMALTI__COUNTED_MOST = 1 << 16, SMALTI__COUNTED_SLOTS = 1 << 17, SMALTI__EXACT_SLOTS = 1 << 10 };
+enum { SMALTI__COUNTED_MOST = 1 << 15, SMALTI__COUNTED_SLOTS = 1 << 16, SMALTI__EXACT_SLOTS = 1 << 10 };
 
 typedef struct smalti__quantizer {
     smalti__pool *pool;

@@ -46,7 +46,7 @@ static void count_exact(smalti__quantizer *quantizer, const uint8_t rgba[4])
 
 static smalti__counted *find_cell(smalti__quantizer *quantizer, uint32_t key)
 {
-    uint32_t slot = hash(key) >> 15;
+    uint32_t slot = hash(key) >> 16;
     while (quantizer->slots[slot]) {
         smalti__counted *counted = &quantizer->counted[quantizer->slots[slot] - 1];
         if (counted->key == key)
