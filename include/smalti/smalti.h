@@ -4,6 +4,7 @@
 #define SMALTI_H
 
 #include <smalti/base.h>
+#include <smalti/exr.h>
 #include <smalti/image.h>
 #include <smalti/job.h>
 #include <smalti/kernel.h>
