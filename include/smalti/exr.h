@@ -243,6 +243,59 @@ typedef struct smalti_exr_timecode {
 /** Decodes an attribute of type time code; false for other types. */
 SMALTI_API bool smalti_exr_attribute_timecode(const smalti_exr_attribute *attribute, smalti_exr_timecode *timecode);
 
+/* ---- Structure ---- */
+
+/** What a structural check found, the worst thing of all. */
+typedef enum smalti_exr_verdict {
+    SMALTI_EXR_GOOD = 0, /**< every chunk is where the tables say, whole, and what it should be */
+    SMALTI_EXR_UNFINISHED = 1, /**< some offsets are 0: the writer did not come to its end */
+    SMALTI_EXR_TRUNCATED = 2, /**< chunks reach beyond the end of the file */
+    SMALTI_EXR_DAMAGED = 3 /**< chunks that overlap, have an impossible size or are not what the table says */
+} smalti_exr_verdict;
+
+/** A structural check's result. Each chunk is counted once. */
+typedef struct smalti_exr_check {
+    smalti_exr_verdict verdict;
+    uint64_t chunks; /**< of all parts */
+    uint64_t good; /**< chunks without fault */
+    uint64_t missing; /**< offset 0 */
+    uint64_t beyond; /**< begin or end beyond the end of the file */
+    uint64_t misplaced; /**< offset inside the headers and tables */
+    uint64_t mislabelled; /**< part number or coordinates are not those of its place in the table */
+    uint64_t impossible; /**< sizes that cannot be */
+    uint64_t overlapping; /**< begin inside another chunk */
+    uint64_t unused_bytes; /**< of the file, behind its tables, that belong to no chunk */
+    uint64_t end; /**< in the file: end of the last chunk */
+    uint64_t fault_offset; /**< in the file: of the first fault, SMALTI_NO_OFFSET when there is none */
+    char fault[160]; /**< what that is, one line; empty when there is none */
+} smalti_exr_check;
+
+/**
+ * Checks the structure of the open file: the offset tables, and the head of every chunk; pixels are not decoded. Faults are
+ * no errors: they stand in *check. Errors: LIMIT (more chunks than the reader may hold), NOMEM, IO.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_check_structure(smalti_exr *exr, smalti_exr_check *check,
+                                                                      smalti_error *error);
+
+/** What a repair did. */
+typedef struct smalti_exr_repair {
+    uint64_t chunks; /**< of all parts */
+    uint64_t kept; /**< entries of the tables that were right */
+    uint64_t found; /**< entries that were wrong or 0, and whose chunks are there */
+    uint64_t missing; /**< chunks that are not in the file: their entries are 0 */
+    uint64_t bytes; /**< size of the new file */
+} smalti_exr_repair;
+
+/**
+ * Writes the open file to a new one with offset tables rebuilt from the heads of the chunks. Pixels are copied as they are.
+ * An existing output is replaced when replace, else INVALID_CONFLICT. Other errors: FORMAT (no chunk is there), LIMIT,
+ * NOMEM, IO.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_repair_file(smalti_exr *exr, const char *output, bool replace,
+                                                                  smalti_exr_repair *repair, smalti_error *error);
+
+SMALTI_API const char *smalti_exr_verdict_name(smalti_exr_verdict verdict); /**< "unfinished" */
+
 /* Names, as they are written in files and documents. Static strings; "unknown" for other values. */
 SMALTI_API const char *smalti_exr_compression_name(smalti_exr_compression compression); /**< "zip" */
 SMALTI_API const char *smalti_exr_kind_name(smalti_exr_kind kind); /**< "scanlineimage" */

@@ -137,6 +137,45 @@ bool smalti__exr_chunk_next(smalti__exr_chunk *chunk)
     return true;
 }
 
+static bool find_tile(smalti__exr_chunk *chunk, const smalti_exr_part *part, const int32_t at[4])
+{
+    bool ripmap = part->level_mode == 2;
+    if (at[0] < 0 || at[1] < 0 || at[2] < 0 || at[3] < 0 || (uint32_t)at[2] >= part->levels_x ||
+        (uint32_t)at[3] >= part->levels_y || (!ripmap && at[2] != at[3]))
+        return false;
+    *chunk = (smalti__exr_chunk){.part = part, .level_x = (uint32_t)at[2], .level_y = (uint32_t)at[3]};
+    begin_level(chunk);
+    if ((uint32_t)at[0] >= chunk->tiles_x || (uint32_t)at[1] >= chunk->tiles_y)
+        return false;
+    chunk->tile_x = (uint32_t)at[0], chunk->tile_y = (uint32_t)at[1];
+    place_tile(chunk);
+    chunk->index = chunk->tile_y * chunk->tiles_x + chunk->tile_x;
+    /* the levels before it */
+    for (uint32_t y = 0; y <= chunk->level_y; y++)
+        for (uint32_t x = ripmap ? 0 : y; x < (ripmap ? part->levels_x : y + 1); x++) {
+            if (y == chunk->level_y && x == chunk->level_x)
+                return true;
+            chunk->index += tiles_of(part, x, y);
+        }
+    return true;
+}
+
+bool smalti__exr_chunk_find(smalti__exr_chunk *chunk, const smalti_exr_part *part, const int32_t coordinates[4])
+{
+    if (part->kind == SMALTI_EXR_OTHER)
+        return false;
+    if (is_tiled(part))
+        return find_tile(chunk, part, coordinates);
+    int64_t row = (int64_t)coordinates[0] - part->data_window.min_y;
+    uint32_t rows = smalti__exr_rows_per_chunk(part->compression);
+    if (row < 0 || coordinates[0] > part->data_window.max_y || row % rows)
+        return false;
+    *chunk = (smalti__exr_chunk){
+        .part = part, .index = (uint64_t)row / rows, .x = part->data_window.min_x, .width = part_width(part)};
+    place_rows(chunk);
+    return true;
+}
+
 /* floor(value / by) for a positive by. */
 static int64_t divide_down(int64_t value, int64_t by)
 {

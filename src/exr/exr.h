@@ -72,8 +72,8 @@ struct smalti_exr {
     int32_t said_version;  /* its version */
     uint32_t said_kind;    /* its type attribute, a smalti_exr_kind */
 
-    uint64_t *chunk_ends; /* scratch of the check: two values for each chunk; owned */
-    size_t chunk_room;    /* bytes */
+    struct smalti__exr_extent *extents; /* scratch of the check: one for each chunk; owned */
+    size_t extent_room;
     uint64_t held_bytes;  /* by all of the above: at most options.max_bytes */
 };
 
@@ -151,6 +151,8 @@ typedef struct smalti__exr_chunk {
     uint64_t level_width, level_height, tiles_x, tiles_y; /* of the level, tiled */
 } smalti__exr_chunk;
 
+/* The chunk with these coordinates (as they stand in its head), which come from the file; false: there is none. */
+bool smalti__exr_chunk_find(smalti__exr_chunk *chunk, const smalti_exr_part *part, const int32_t coordinates[4]);
 /* The first one; then the next. false: there is none. */
 bool smalti__exr_chunk_first(smalti__exr_chunk *chunk, const smalti_exr_part *part);
 bool smalti__exr_chunk_next(smalti__exr_chunk *chunk);
@@ -158,5 +160,35 @@ bool smalti__exr_chunk_next(smalti__exr_chunk *chunk);
 uint64_t smalti__exr_chunk_bytes(const smalti__exr_chunk *chunk);
 /* Samples that a run of count pixels from start has at every sampling-th. */
 uint64_t smalti__exr_samples(int64_t start, uint64_t count, int32_t sampling);
+
+/* ---- Chunks in the file ---- */
+
+/* Where a chunk stands; begin is 0 when it is not there, or wrong. */
+typedef struct smalti__exr_extent {
+    uint64_t begin, end;
+} smalti__exr_extent;
+
+/* What is before a chunk's bytes. */
+typedef struct smalti__exr_head {
+    uint32_t part; /* its number; 0 in files of one part */
+    int32_t coordinates[4]; /* y, or tile x, tile y, level x, level y */
+    uint64_t packed_bytes; /* of pixels, as stored */
+    uint64_t counts_bytes; /* deep: of the table of sample counts, as stored */
+    uint64_t unpacked_bytes; /* deep: of pixels, decoded */
+    uint32_t bytes; /* of the head itself */
+} smalti__exr_head;
+
+enum { SMALTI__EXR_HEAD_MOST = 44 };
+
+/* Bytes of the heads of a part's chunks. */
+uint32_t smalti__exr_head_bytes(const smalti_exr *exr, const smalti_exr_part *part);
+/* Decodes so many bytes as a chunk of part. */
+void smalti__exr_head_read(const smalti_exr *exr, const smalti_exr_part *part, const uint8_t *bytes,
+                           smalti__exr_head *head);
+/* Whether the sizes in a head can be those of a chunk; *stored gets their sum. */
+bool smalti__exr_head_fits(const smalti__exr_head *head, const smalti__exr_chunk *chunk, uint64_t *stored);
+
+/* The check; afterwards exr->extents has the good chunks, part by part in the order of the tables. */
+smalti_result smalti__exr_check(smalti_exr *exr, smalti_exr_check *check, smalti_error *error);
 
 #endif

@@ -280,7 +280,7 @@ void smalti_exr_free(smalti_exr *exr)
     free(exr->parts);
     free(exr->channels);
     free(exr->attributes);
-    free(exr->chunk_ends);
+    free(exr->extents);
     free(exr);
 }
 
