@@ -12,9 +12,10 @@
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof *(array))
 
-extern const cli_command cli_run, cli_info, cli_kernel, cli_bench, cli_completion;
+extern const cli_command cli_run, cli_info, cli_exr, cli_kernel, cli_bench, cli_completion;
 extern const cli_command cli_kernel_list, cli_kernel_inspect, cli_kernel_new, cli_kernel_build, cli_kernel_test;
 extern const cli_command cli_bench_strategies;
+extern const cli_command cli_exr_info, cli_exr_check;
 
 /* ---- Errors ---- */
 

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Text that grows in memory, and JSON in it. */
+#include "cli/buffer.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cli_buffer_clear(cli_buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (cli_buffer){0};
+}
+
+static bool make_room(cli_buffer *buffer, size_t more)
+{
+    if (buffer->lost)
+        return false;
+    if (more <= buffer->room - buffer->size)
+        return true;
+    size_t room = buffer->room ? buffer->room : 4096;
+    while (room - buffer->size < more && room < SIZE_MAX / 4)
+        room *= 2;
+    char *larger = realloc(buffer->data, room);
+    buffer->lost = !larger || room - buffer->size < more;
+    if (larger)
+        buffer->data = larger, buffer->room = room;
+    return !buffer->lost;
+}
+
+void cli_buffer_add(cli_buffer *buffer, const void *text, size_t size)
+{
+    if (!size || !make_room(buffer, size))
+        return;
+    memcpy(buffer->data + buffer->size, text, size);
+    buffer->size += size;
+}
+
+void cli_buffer_text(cli_buffer *buffer, const char *text)
+{
+    cli_buffer_add(buffer, text, strlen(text));
+}
+
+void cli_buffer_format(cli_buffer *buffer, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+    va_start(list, format);
+    int size = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (size > 0)
+        cli_buffer_add(buffer, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+}
+
+/* ---- Numbers ---- */
+
+static void add_count(cli_buffer *buffer, uint64_t number)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    cli_buffer_add(buffer, digits + at, sizeof digits - at);
+}
+
+void cli_buffer_number(cli_buffer *buffer, int64_t number)
+{
+    if (number < 0)
+        cli_buffer_add(buffer, "-", 1);
+    add_count(buffer, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
+void cli_buffer_real(cli_buffer *buffer, double number)
+{
+    char text[40];
+    if (number == (double)(int64_t)number && fabs(number) < 1e15 && !(number == 0 && signbit(number))) {
+        cli_buffer_number(buffer, (int64_t)number);
+        return;
+    }
+    bool single = (double)(float)number == number;
+    for (int digits = single ? 6 : 15; digits <= (single ? 9 : 17); digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        double back = strtod(text, NULL);
+        if (single ? (float)back == (float)number : back == number)
+            break;
+    }
+    cli_buffer_text(buffer, text);
+}
+
+/* ---- Text ---- */
+
+/* Bytes of the UTF-8 sequence at p, which has left bytes; 0 when it is none. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (*p < 0x80)
+        return 1;
+    size_t length = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+    uint32_t point = *p & (0x7fu >> length);
+    if (*p < 0xc2 || *p > 0xf4 || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (p[i] & 0x3fu);
+    }
+    return point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ? 0 : length;
+}
+
+void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < size;) {
+        size_t length = utf8_length(p + i, size - i);
+        if (p[i] < 0x20 || p[i] == 0x7f || !length)
+            cli_buffer_format(buffer, "\\x%02x", p[i]);
+        else
+            cli_buffer_add(buffer, p + i, length);
+        i += length ? length : 1;
+    }
+}
+
+static void add_json_string(cli_buffer *buffer, const char *text, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    cli_buffer_add(buffer, "\"", 1);
+    for (size_t i = 0; i < size;) {
+        size_t plain = i;
+        while (plain < size && p[plain] >= 0x20 && p[plain] < 0x7f && p[plain] != '"' && p[plain] != '\\')
+            plain++;
+        cli_buffer_add(buffer, p + i, plain - i);
+        i = plain;
+        if (i == size)
+            break;
+        size_t length = utf8_length(p + i, size - i);
+        if (p[i] == '"' || p[i] == '\\')
+            cli_buffer_add(buffer, (const char[]){'\\', (char)p[i]}, 2);
+        else if (p[i] < 0x20 || p[i] == 0x7f)
+            cli_buffer_format(buffer, "\\u%04x", p[i]);
+        else if (!length)
+            cli_buffer_text(buffer, "\\ufffd");
+        else
+            cli_buffer_add(buffer, p + i, length);
+        i += length ? length : 1;
+    }
+    cli_buffer_add(buffer, "\"", 1);
+}
+
+/* ---- JSON ---- */
+
+static void begin(cli_buffer *buffer, const char *key)
+{
+    if (buffer->comma)
+        cli_buffer_add(buffer, ",", 1);
+    buffer->comma = true;
+    if (key) {
+        add_json_string(buffer, key, strlen(key));
+        cli_buffer_add(buffer, ":", 1);
+    }
+}
+
+void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket)
+{
+    begin(buffer, key);
+    cli_buffer_add(buffer, &bracket, 1);
+    buffer->comma = false;
+}
+
+void cli_buffer_close(cli_buffer *buffer, char bracket)
+{
+    cli_buffer_add(buffer, &bracket, 1);
+    buffer->comma = true;
+}
+
+void cli_buffer_json_text(cli_buffer *buffer, const char *key, const char *text, size_t size)
+{
+    begin(buffer, key);
+    add_json_string(buffer, text, size);
+}
+
+void cli_buffer_json_string(cli_buffer *buffer, const char *key, const char *text)
+{
+    cli_buffer_json_text(buffer, key, text, strlen(text));
+}
+
+void cli_buffer_json_number(cli_buffer *buffer, const char *key, int64_t number)
+{
+    begin(buffer, key);
+    cli_buffer_number(buffer, number);
+}
+
+void cli_buffer_json_count(cli_buffer *buffer, const char *key, uint64_t number)
+{
+    begin(buffer, key);
+    add_count(buffer, number);
+}
+
+void cli_buffer_json_real(cli_buffer *buffer, const char *key, double number)
+{
+    begin(buffer, key);
+    if (isfinite(number))
+        cli_buffer_real(buffer, number);
+    else
+        cli_buffer_text(buffer, "null");
+}
+
+void cli_buffer_json_raw(cli_buffer *buffer, const char *key, const char *value)
+{
+    begin(buffer, key);
+    cli_buffer_text(buffer, value);
+}
+
+void cli_buffer_json_bool(cli_buffer *buffer, const char *key, bool value)
+{
+    cli_buffer_json_raw(buffer, key, value ? "true" : "false");
+}
+
+void cli_buffer_json_error(cli_buffer *buffer, const char *key, const smalti_error *error)
+{
+    cli_buffer_open(buffer, key, '{');
+    cli_buffer_json_number(buffer, "code", error->code);
+    cli_buffer_json_string(buffer, "class", smalti_result_name(error->code));
+    cli_buffer_json_string(buffer, "message", error->message);
+    if (error->offset != SMALTI_NO_OFFSET)
+        cli_buffer_json_count(buffer, "offset", error->offset);
+    cli_buffer_close(buffer, '}');
+}
