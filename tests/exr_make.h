@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes EXR files in memory: any kind of part, with chunks whose sizes are right and whose bytes are noise (or, without
- * compression, a pattern). Written from the file's layout, apart from the code that is tested. Include after test.h. */
+ * compression, a pattern). Written from the file's layout, apart from the code that is tested. */
 #ifndef SMALTI_TEST_EXR_MAKE_H
 #define SMALTI_TEST_EXR_MAKE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MAKE_PARTS = 16, MAKE_SCANLINE = 0, MAKE_TILED, MAKE_DEEP_SCANLINE, MAKE_DEEP_TILED };
 
@@ -298,16 +302,17 @@ static inline uint64_t make_table(const make *m, int part)
     return at;
 }
 
-/* Bytes of a run of pixels in all channels, decoded. Only windows that begin at 0 may be subsampled. */
-static inline uint32_t make_pixel_bytes(const make_part *part, uint32_t width, uint32_t height)
+/* Bytes of rows from y on in all channels, decoded. Only windows that begin at 0 may be subsampled. */
+static inline uint32_t make_pixel_bytes(const make_part *part, uint32_t width, uint32_t y, uint32_t height)
 {
     const char *list = part->channels;
     make_channel channel;
     uint32_t total = 0;
     while (make_next_channel(&list, &channel)) {
         uint32_t sampling = (uint32_t)channel.sampling;
-        total +=
-            ((width + sampling - 1) / sampling) * ((height + sampling - 1) / sampling) * (channel.type == 1 ? 2 : 4);
+        uint32_t columns = (width + sampling - 1) / sampling;
+        uint32_t rows = (y + height + sampling - 1) / sampling - (y + sampling - 1) / sampling;
+        total += columns * rows * (channel.type == 1 ? 2 : 4);
     }
     return total;
 }
@@ -331,7 +336,7 @@ static inline void make_chunk(make *m, int index, int level_x, int level_y, uint
         height -= y;
     }
     height = height < rows ? height : rows;
-    uint32_t bytes = make_pixel_bytes(part, width, height);
+    uint32_t bytes = make_pixel_bytes(part, width, y, height);
     if (make_is_deep(part)) {
         uint32_t packed = 4 * width * height;
         make_u64(m, packed), make_u64(m, bytes), make_u64(m, bytes);

@@ -26,7 +26,7 @@ const cli_command cli_info = {
     .name = "info",
     .summary = "tell size, format and metadata of images",
     .usage = usage,
-    .description = "Reads the heads of PNG and JPEG files; no pixels are decoded. FILE may also be a folder, a pattern "
+    .description = "Reads the heads of image files; no pixels are decoded. FILE may also be a folder, a pattern "
                    "like '*.jpg', or '-' for standard input.\n\n"
                    "A file that cannot be read is reported on standard error, and in JSON by an object with a member "
                    "'error'; the others go on.",
@@ -51,6 +51,8 @@ static void write_row(const char *name, const smalti_info *info)
     snprintf(depth, sizeof depth, "%u", info->bit_depth);
     if (*info->subsampling)
         add_detail(details, sizeof details, info->subsampling);
+    if (*info->compression)
+        add_detail(details, sizeof details, info->compression);
     if (info->interlaced)
         add_detail(details, sizeof details, strcmp(info->format, "jpeg") ? "interlaced" : "progressive");
     if (info->orientation != 1) {

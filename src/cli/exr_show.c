@@ -218,28 +218,49 @@ static bool same_layer(const smalti_exr_channel *a, const smalti_exr_channel *b)
     return size == exr_layer_bytes(b) && !memcmp(a->name, b->name, size);
 }
 
-/* Channels of one layer on a line: their names, and types where they change. */
+/* One channel in a line of them, with the type of those before it where it changes. */
+static void channel_text(cli_buffer *out, const smalti_exr_channel *channel, const smalti_exr_channel *before)
+{
+    size_t layer = exr_layer_bytes(channel), skipped = layer ? layer + 1 : 0;
+    if (before && before->sample != channel->sample)
+        cli_buffer_format(out, ": %s,", smalti_exr_sample_name(before->sample));
+    cli_buffer_text(out, " ");
+    cli_buffer_printable(out, channel->name + skipped, channel->name_size - skipped);
+    if (channel->x_sampling != 1 || channel->y_sampling != 1)
+        cli_buffer_format(out, " (every %dx%d)", channel->x_sampling, channel->y_sampling);
+}
+
+/* Channels of the layer of the one at first, on a line. Those of a layer stand together, those of none need not. */
 static void layer_text(cli_buffer *out, const smalti_exr_part *part, uint32_t first)
 {
-    const smalti_exr_channel *begin = &part->channels[first];
+    const smalti_exr_channel *begin = &part->channels[first], *before = NULL;
     size_t layer = exr_layer_bytes(begin);
     cli_buffer_text(out, "    ");
     size_t at = out->size;
     cli_buffer_printable(out, layer ? begin->name : "-", layer ? layer : 1);
     while (out->size - at < 24 && !out->lost)
         cli_buffer_text(out, " ");
-    uint32_t i = first;
-    for (; i < part->channel_count && same_layer(begin, &part->channels[i]); i++) {
-        const smalti_exr_channel *channel = &part->channels[i];
-        size_t skipped = layer ? layer + 1 : 0;
-        if (i > first && channel[-1].sample != channel->sample)
-            cli_buffer_format(out, ": %s,", smalti_exr_sample_name(channel[-1].sample));
-        cli_buffer_text(out, " ");
-        cli_buffer_printable(out, channel->name + skipped, channel->name_size - skipped);
-        if (channel->x_sampling != 1 || channel->y_sampling != 1)
-            cli_buffer_format(out, " (every %dx%d)", channel->x_sampling, channel->y_sampling);
+    for (uint32_t i = first; i < part->channel_count; i++) {
+        if (same_layer(begin, &part->channels[i])) {
+            channel_text(out, &part->channels[i], before);
+            before = &part->channels[i];
+        } else if (layer) {
+            break;
+        }
     }
-    cli_buffer_format(out, ": %s\n", smalti_exr_sample_name(part->channels[i - 1].sample));
+    cli_buffer_format(out, ": %s\n", smalti_exr_sample_name(before->sample));
+}
+
+static void channels_text(cli_buffer *out, const smalti_exr_part *part)
+{
+    bool plain = false;
+    cli_buffer_format(out, "  channels        %u\n", part->channel_count);
+    for (uint32_t i = 0; i < part->channel_count; i++) {
+        bool layered = exr_layer_bytes(&part->channels[i]) > 0;
+        if (layered ? !i || !same_layer(&part->channels[i - 1], &part->channels[i]) : !plain)
+            layer_text(out, part, i);
+        plain = plain || !layered;
+    }
 }
 
 static void crypto_text(const exr_show *show, const smalti_exr *exr, const smalti_exr_part *part, cli_buffer *out)
@@ -315,10 +336,7 @@ static void part_text(const exr_show *show, const smalti_exr *exr, const smalti_
         cli_buffer_format(out, ", pixel aspect %g", (double)part->pixel_aspect);
     cli_buffer_text(out, "\n");
     storage_text(out, part);
-    cli_buffer_format(out, "  channels        %u\n", part->channel_count);
-    for (uint32_t i = 0; i < part->channel_count; i++)
-        if (!i || !same_layer(&part->channels[i - 1], &part->channels[i]))
-            layer_text(out, part, i);
+    channels_text(out, part);
     crypto_text(show, exr, part, out);
     attributes_text(show, part, out);
 }

@@ -101,6 +101,7 @@ typedef struct smalti__decoder_format {
 } smalti__decoder_format;
 
 extern const smalti__decoder_format smalti__decoder_png;
+extern const smalti__decoder_format smalti__decoder_exr;
 extern const smalti__decoder_format smalti__decoder_jpeg;
 extern const smalti__decoder_format smalti__decoder_avif;
 extern const smalti__decoder_format smalti__decoder_tiff;

@@ -4,9 +4,13 @@
 
 #include <stdarg.h>
 
-const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png,  &smalti__decoder_jpeg,
-                                                                 &smalti__decoder_avif, &smalti__decoder_tiff,
-                                                                 &smalti__decoder_pnm,  NULL};
+const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png,
+                                                                 &smalti__decoder_jpeg,
+                                                                 &smalti__decoder_avif,
+                                                                 &smalti__decoder_tiff,
+                                                                 &smalti__decoder_pnm,
+                                                                 &smalti__decoder_exr,
+                                                                 NULL};
 
 void smalti__metadata_clear(smalti__metadata *metadata)
 {

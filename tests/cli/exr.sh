@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# smalti exr.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+mkexr=$(dirname "$mkimage")/mkexr
+
+# exr info shows windows, channels by layer, parts and attributes
+test_info() {
+    "$mkexr" a.exr scanline 3 "A B G R Z:f diffuse.B diffuse.G diffuse.R" 64 48 owner=me "comments=$(printf 'two\nlines')"
+    run 0 "$smalti" exr info a.exr
+    has out "a.exr: EXR" "64x48" "(0 0) to (63 47)" "scan lines, zip" "A B G R: half, Z: float" "B G R: half" diffuse \
+        owner 'two\x0alines'
+    run 0 "$smalti" exr info a.exr --json
+    json out 'd[0]["parts"][0]["data_window"] == [0, 0, 63, 47] and len(d[0]["parts"][0]["channels"]) == 8'
+    json out '{a["name"]: a["value"] for a in d[0]["parts"][0]["attributes"]} == {"owner": "me", "comments": "two\nlines"}'
+    json out 'd[0]["pixel_bytes"] == 64 * 48 * 18 and d[0]["parts"][0]["chunks"] == 3'
+    run 0 "$smalti" exr info a.exr --csv
+    equal "$(sed -n '2s/,.*,/ … /p' out)" '"a.exr" … "A B G R Z diffuse.B diffuse.G diffuse.R"'
+    "$mkexr" p.exr parts
+    run 0 "$smalti" exr info p.exr
+    has out "3 parts" "part 1 right, view right" "tiles of 8x8"
+    run 0 "$smalti" exr info p.exr --json
+    json out '[p["name"] for p in d[0]["parts"]] == ["left", "right", "tiles"] and d[0]["flags"] == ["multi_part"]'
+    json out 'd[0]["parts"][2]["tiles"]["levels"] == "one" and d[0]["parts"][0]["view"] == "left"'
+}
+
+# conditions choose files
+test_where() {
+    local condition
+    "$mkexr" a.exr scanline 3 "B G R depth.Z:f" 64 48 owner=me shot/id=77
+    for condition in 'compression=="zip" && channels has "depth.Z"' 'width > 63 and height<=48' 'owner = "me"' \
+        '!(deep || tiled)' 'layers has "dep*"' '@"shot/id" == "77"' 'shot/id like "7?"' 'data_window[2] == 63' 'owner' \
+        'nothing != 3' 'not nothing'; do
+        run 0 "$smalti" exr info a.exr --csv --where "$condition"
+        equal "$(wc -l <out)" 2
+    done
+    for condition in 'compression == "piz"' 'channels has "depth"' 'width < 64' 'tiled' 'owner == 3' 'nothing'; do
+        run 0 "$smalti" exr info a.exr --csv --where "$condition"
+        equal "$(wc -l <out)" 1
+    done
+    for condition in '' 'width >' '(width' 'width == "a' '3' 'a b' 'a == 3x' '! ' 'width[x]'; do
+        run 2 "$smalti" exr info a.exr --where "$condition"
+        has err "--where"
+        empty out
+    done
+}
+
+# folders are read in order, with everything below them when asked
+test_folders() {
+    local n
+    mkdir -p in/sub
+    for n in 1 2 3; do "$mkexr" in/b.$n.exr; done
+    cp in/b.1.exr in/a.exr
+    cp in/b.1.exr in/sub/c.EXR
+    echo text >in/notes.txt
+    ln -s .. in/sub/up
+    run 0 "$smalti" exr info in --csv
+    equal "$(sed '1d;s/"in.\([^"]*\)".*/\1/' out | tr '\n' ' ')" "a.exr b.1.exr b.2.exr b.3.exr "
+    run 0 "$smalti" exr info -r in --json
+    json out '[f["file"] for f in d] == ["in/a.exr", "in/b.1.exr", "in/b.2.exr", "in/b.3.exr", "in/sub/c.EXR"]'
+    for n in $(seq 1000); do ln in/a.exr "in/sub/n.$n.exr"; done
+    "$smalti" exr info -r in --json -j 1 >one
+    "$smalti" exr info -r in --json -j 13 >many
+    cmp one many
+    equal "$(grep -c '"file"' one)" 1005
+}
+
+# what cannot be read is told, and the others go on
+test_bad() {
+    "$mkexr" a.exr
+    head -c 100 a.exr >cut.exr
+    echo text >text.exr
+    run 3 "$smalti" exr info cut.exr a.exr text.exr missing.exr --json
+    json out 'len(d) == 4 and d[0]["error"]["class"] == "format" and "parts" in d[1] and d[3]["error"]["class"] == "io"'
+    has err "cut.exr: " "text.exr: not an EXR file" "missing.exr"
+    run 7 "$smalti" exr info missing
+    run 2 "$smalti" exr info
+    run 2 "$smalti" exr info a.exr --json --csv
+}
+
+# long values are not read unless asked for
+test_long() {
+    "$mkexr" a.exr scanline 3 "B G R" 4 4 "cryptomatte/abc/name=object" "cryptomatte/abc/hash=MurmurHash3_32" \
+        "cryptomatte/abc/manifest={\"a\":\"01234567\",\"b \\\" c\":\"89abcdef\"$(printf ',"x%d":"00000000"' {1..1000})}" after=it
+    run 0 "$smalti" exr info a.exr
+    has out "object, MurmurHash3_32, manifest of 17.9 kB" "not read" after
+    run 0 "$smalti" exr info a.exr --json
+    json out 'd[0]["parts"][0]["cryptomatte"][0]["manifest_bytes"] > 17000'
+    run 0 "$smalti" exr info a.exr --json --manifest
+    json out 'd[0]["parts"][0]["cryptomatte"][0]["manifest_entries"] == 1002'
+    json out 'd[0]["parts"][0]["cryptomatte"][0]["manifest"]["b \" c"] == "89abcdef"'
+    run 0 "$smalti" exr info a.exr --json --full
+    json out '[a for a in d[0]["parts"][0]["attributes"] if a["name"] == "cryptomatte/abc/manifest"][0]["value"][0] == "{"'
+}
+
+# exr check tells which files are whole
+test_check() {
+    "$mkexr" good.exr tiled
+    "$mkexr" whole.exr scanline 2
+    head -c -1 whole.exr >cut.exr
+    head -c 200 whole.exr >header.exr
+    cp whole.exr zero.exr
+    printf '\0\0\0\0\0\0\0\0' | dd of=zero.exr bs=1 seek="$(($(stat -c %s whole.exr) - 1))" conv=notrunc 2>/dev/null
+    run 0 "$smalti" exr check good.exr whole.exr
+    has out "VERDICT" "good " "good.exr"
+    run 3 "$smalti" exr check --bad good.exr cut.exr header.exr
+    has out "truncated" "cut.exr: chunk 11 of part 0 ends beyond" "header.exr: the file ends in the middle"
+    fails has out "good.exr"
+    run 3 "$smalti" exr check good.exr cut.exr --json
+    json out 'd[0]["verdict"] == "good" and d[1]["verdict"] == "truncated" and d[1]["beyond"] == 1 and d[1]["chunks"] == 12'
+    run 7 "$smalti" exr check missing.exr
+}
+
+# exr check --repair writes a file with tables made from the chunks
+test_repair() {
+    local header
+    "$mkexr" a.exr tiled 3
+    header=$("$smalti" exr info a.exr --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["header_bytes"])')
+    cp a.exr zero.exr
+    head -c 24 /dev/zero | dd of=zero.exr bs=1 seek="$header" conv=notrunc 2>/dev/null
+    run 3 "$smalti" exr check zero.exr
+    has out unfinished "has the offset 0"
+    run 0 "$smalti" exr check zero.exr --repair new.exr
+    has out "4 of 4 chunks (1 were listed, 3 were found)"
+    cmp a.exr new.exr
+    run 2 "$smalti" exr check zero.exr --repair new.exr
+    run 0 "$smalti" exr check zero.exr --repair new.exr --overwrite --json
+    json out 'd["found"] == 3 and d["missing"] == 0'
+    head -c -1 zero.exr >cut.exr
+    run 3 "$smalti" exr check cut.exr --repair part.exr
+    has out "3 of 4 chunks" "1 are missing"
+}
+
+# smalti info tells of EXR files among others
+test_mixed() {
+    mkdir in
+    "$mkexr" in/a.exr scanline 4 "A B G R" 30 20
+    "$mkimage" make in/b.png 10 10
+    run 0 "$smalti" info in
+    has out "30x20" "rgba" "piz" in/b.png
+    run 0 "$smalti" info in --json
+    json out '[f["format"] for f in d] == ["exr", "png"] and d[0]["sample"] == "f16"'
+}
+
+run_tests
