@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench-resample [ROUNDS [NAME]]: how fast images in memory are scaled, on one thread: megapixels of the input a second, medians,
  * at every processor level. For bench/peers/resample.py, of u8 samples and Lanczos 3: bench-resample raw FILE WIDTH HEIGHT
- * CHANNELS OUT-WIDTH OUT-HEIGHT OUT-FILE scales once for each line on standard input and answers with the nanoseconds it
+ * CHANNELS OUT-WIDTH OUT-HEIGHT OUT-FILE scales once for each line on standard input and answers with the wall and CPU nanoseconds it
  * took; with psnr, it prints for OUT-FILE… how near each is to the same in floats, 8 pixels from the edges on, in dB. */
 #include <math.h>
 
@@ -167,7 +167,8 @@ static int serve(char **argv)
     for (int c = getchar(); c != EOF; c = getchar())
         if (c == '\n') {
             k.next = j.result;
-            printf("%llu\n", (unsigned long long)scale(&j.setup, j.data, NULL));
+            uint64_t cpu = smalti__thread_cpu_ns(), wall = scale(&j.setup, j.data, NULL);
+            printf("%llu %llu\n", (unsigned long long)wall, (unsigned long long)(smalti__thread_cpu_ns() - cpu));
             fflush(stdout);
         }
     FILE *file = fopen(argv[8], "wb");

@@ -3,17 +3,16 @@
 """Compares the speed of scaling with sharp (libvips) and Pillow: u8 samples in memory, Lanczos 3, one thread each.
 
 Each program holds the image and scales it when it is told to: in rounds, in turn, every other one backwards. Ratios are of
-one round's times, and their median is what counts. PSNR is against the same filter in floats, without 8 pixels at the edges
+one round's times, and their median is what counts; CPU is of the whole process, which is what a busy machine leaves true. PSNR is against the same filter in floats, without 8 pixels at the edges
 (where peers differ by definition). Install the peers with bench/peers/setup; those that are missing are left out."""
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from run import HERE, ROOT, default_peers, machine
+from run import HERE, ROOT, default_peers, machine, median, ratio
 
 #        name                      width height channels out
 CASES = [("RGB 24 MP to 800", 6000, 4000, 3, 800, 533), ("RGB 24 MP to 3000", 6000, 4000, 3, 3000, 2000),
@@ -48,14 +47,15 @@ def photo_like(path, width, height, channels):
 
 class Program:
     def __init__(self, name, command, environment):
-        self.name, self.times = name, []
+        self.name, self.runs = name, []
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env=environment)
 
     def scale(self):
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        wall, cpu = map(int, self.process.stdout.readline().split())
+        return {"wall": wall / 1e6, "cpu": cpu / 1e6}
 
     def end(self):
         self.process.stdin.close()
@@ -83,17 +83,21 @@ def measure(arguments, case, work):
     programs = programs_for(arguments, case, source, work)
     for number in range(-1, arguments.rounds):
         for program in programs if number % 2 == 0 else reversed(programs):
-            time = program.scale()
+            milliseconds = program.scale()
             if number >= 0:
-                program.times.append(time)
+                program.runs.append(milliseconds)
     for program in programs:
         program.end()
     done = subprocess.run([arguments.bench, "psnr", source, *map(str, case[1:]), *[work / p.name for p in programs]],
                           check=True, capture_output=True, text=True)
-    ours = programs[0].times
-    return {p.name: {"ms": statistics.median(p.times) / 1e6, "min_ms": min(p.times) / 1e6,
-                     "of_smalti": statistics.median(a / b for a, b in zip(p.times, ours)), "psnr_db": float(psnr)}
-            for p, psnr in zip(programs, done.stdout.split())}
+    ours = {"runs": programs[0].runs}
+    results = {}
+    for program, psnr in zip(programs, done.stdout.split()):
+        variant = {"runs": program.runs}
+        results[program.name] = {"psnr_db": float(psnr), "fastest_ms": min(run["wall"] for run in program.runs),
+                                 **{key: {"ms": median(variant, key), "of_smalti": ratio(variant, ours, key)}
+                                    for key in ("wall", "cpu")}}
+    return results
 
 
 def main():
@@ -107,12 +111,15 @@ def main():
     work = Path(arguments.work).resolve() / "resample"
     work.mkdir(parents=True, exist_ok=True)
     print(f"{machine()['processor']}; medians of {arguments.rounds} rounds\n\n"
-          "| work | program | ms (fastest) | of smalti's | PSNR dB |\n|---|---|---|---|---|")
+          "| work | program | wall ms (fastest) | CPU ms | wall, of smalti's | CPU, of smalti's | PSNR dB |\n"
+          "|---|---|---|---|---|---|---|")
     report = {"machine": machine(), "rounds": arguments.rounds, "cases": {}}
     for case in CASES:
         results = report["cases"][case[0]] = measure(arguments, case, work)
         for name, r in results.items():
-            print(f"| {case[0]} | {name} | {r['ms']:.2f} ({r['min_ms']:.2f}) | {r['of_smalti']:.2f} | {r['psnr_db']:.1f} |",
+            wall, cpu = r["wall"], r["cpu"]
+            print(f"| {case[0]} | {name} | {wall['ms']:.2f} ({r['fastest_ms']:.2f}) | {cpu['ms']:.2f} "
+                  f"| {wall['of_smalti']['median']:.2f} | {cpu['of_smalti']['median']:.2f} | {r['psnr_db']:.1f} |",
                   flush=True)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")

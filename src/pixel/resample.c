@@ -168,8 +168,7 @@ static smalti_result add_down(smalti__resample *r, uint32_t o, uint32_t from, ui
     const smalti__resample_plan *plan = &r->plan;
     const slot *s = slot_of(r, o);
     bool integer = plan->way == SMALTI__RESAMPLE_INTEGER, last = to == s->first + s->count;
-    const void *rows[64];
-    _Static_assert(sizeof rows / sizeof *rows >= 16, "room for the rows of a ring");
+    const void *rows[SMALTI__RESAMPLE_GATHER]; /* a chunk is smaller */
     for (uint32_t y = from; y < to; y++)
         rows[y - from] = at(r, plan->rows + y % plan->ring_rows * plan->row_pitch);
     size_t weight = integer ? sizeof(int16_t) : sizeof(float);

@@ -5,7 +5,6 @@
 #include <math.h>
 
 enum {
-    GATHER_ROWS = 16,       /* the most rows that a filter spans where they wait in a ring */
     EMIT_ROWS = 16,         /* given out together, if they have at most … */
     EMIT_BYTES = 64 << 10,
     INTEGER_REDUCTION = 128 /* the most for integers: rounded weights of thousands of samples would add up to a level */
@@ -38,7 +37,7 @@ static bool place_filter(const smalti__resample_setup *setup, smalti__resample_p
     bool integer = plan->way == SMALTI__RESAMPLE_INTEGER;
     uint32_t channels = setup->in.channels, taps = plan->down.taps;
     size_t weight = integer ? sizeof(int16_t) : sizeof(float), value = weight;
-    plan->gather = taps <= GATHER_ROWS;
+    plan->gather = taps <= SMALTI__RESAMPLE_GATHER;
     plan->slots = plan->gather ? 1 : SMALTI__RESAMPLE_SUMS;
     plan->stride = smalti__across_stride(integer, channels, plan->across.taps);
     plan->ring_rows = plan->gather ? taps + SMALTI__ROWS_AT_ONCE - 1 : SMALTI__RESAMPLE_CHUNK;

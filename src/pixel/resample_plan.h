@@ -7,6 +7,7 @@
 #include "pixel/resample_rows.h"
 
 enum {
+    SMALTI__RESAMPLE_GATHER = 16, /* the most rows that a filter spans where they wait in a ring */
     SMALTI__RESAMPLE_CHUNK = 8, /* rows that are added to sums together */
     SMALTI__RESAMPLE_SUMS = 8 /* outputs begun at one time: a filter of radius 3 spans 6, and one begins as one ends */
 };
