@@ -92,10 +92,16 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_image_read_memory(const void *
 /** How to encode. Zero in a field means its default. */
 typedef struct smalti_encode_options {
     size_t size; /**< sizeof(smalti_encode_options) */
-    char format[8]; /**< "png" or "jpeg"; empty: by the file name's extension, png without one */
-    uint32_t quality; /**< JPEG: 1…100, default 80 */
-    uint32_t subsampling; /**< JPEG chroma: 420 (default), 422, 444 */
+    char format
+        [8]; /**< "png", "jpeg", "webp", "avif", "tiff", "pnm"; empty: by the file name's extension, png without one */
+    uint32_t quality; /**< 1…100; default 80, for AVIF 50 */
+    uint32_t subsampling; /**< chroma of JPEG and AVIF: 420, 422, 444; default 420, for AVIF 444 */
     uint32_t png_effort; /**< PNG: 1 (fastest) … 9 (smallest), default 4 */
+    uint32_t webp_effort; /**< WebP: 1 (fastest) … 6 (smallest), default 4 */
+    uint32_t avif_effort; /**< AVIF: 1 (fastest) … 9 (smallest), default 4 */
+    bool progressive; /**< JPEG: from coarse to fine */
+    bool optimize; /**< JPEG: Huffman tables made for the image */
+    bool lossless; /**< WebP and AVIF: no loss */
 } smalti_encode_options;
 
 /** Encodes an image into a file, which appears whole or not at all. options NULL: the defaults. */

@@ -56,6 +56,48 @@ SMALTI_API const char *smalti_job_input_name(const smalti_job *job, size_t index
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_kernel_add(smalti_job *job, const char *module,
                                                                  const char *params, smalti_error *error);
 
+/** What the value of a step's parameter is. In JSON: numbers, true or false, and strings for the last three. */
+typedef enum smalti_step_type {
+    SMALTI_STEP_NUMBER, /**< in min…max */
+    SMALTI_STEP_INTEGER, /**< whole, in min…max */
+    SMALTI_STEP_FLAG, /**< true or false */
+    SMALTI_STEP_CHOICE, /**< one of choices */
+    SMALTI_STEP_COLOR, /**< "RRGGBB" or "RRGGBBAA" */
+    SMALTI_STEP_TEXT /**< a text; a file's path, mostly */
+} smalti_step_type;
+
+/** A parameter of a step. Static. */
+typedef struct smalti_step_param {
+    const char *name;
+    const char *summary;
+    smalti_step_type type;
+    const char *unit; /**< "px", "%", …; NULL: none */
+    double min, max; /**< of NUMBER and INTEGER, inclusive */
+    double def; /**< default of NUMBER, INTEGER, FLAG (0 or 1), CHOICE (an index) and COLOR (0xRRGGBBAA) */
+    const char *choices; /**< of CHOICE: names with '|' between them; else NULL */
+} smalti_step_param;
+
+/** A kind of step. Static. */
+typedef struct smalti_step_info {
+    const char *name; /**< "resize" */
+    const char *summary;
+    const char *brief; /**< what may stand before the parameters in a text: "WIDTHxHEIGHT"; NULL: nothing */
+    uint32_t param_count;
+    const smalti_step_param *params;
+} smalti_step_info;
+
+/** The kinds of steps there are: smalti_step_describe of 0 to smalti_step_count() − 1; NULL past the end. */
+SMALTI_API size_t smalti_step_count(void);
+SMALTI_API const smalti_step_info *smalti_step_describe(size_t index);
+
+/**
+ * Adds a step. params: "800x600:fit=cover,kernel=linear", "width=800", or NULL; a comma in a value is written "\,".
+ * Kernels and files that it names are loaded by smalti_plan_new. Errors: INVALID (contradictory), INVALID_KEY (no such
+ * step or parameter; the message lists them), INVALID_TYPE, INVALID_RANGE.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_step_add(smalti_job *job, const char *name, const char *params,
+                                                               smalti_error *error);
+
 /**
  * Sets one value by its place in the JSON document: "output.dir", "output.format", "output.quality", "limits.pixels", …
  * The text is read as the key's type. Errors: INVALID_KEY, INVALID_TYPE, INVALID_RANGE.
@@ -85,6 +127,7 @@ typedef struct smalti_stats {
     uint64_t read_ns; /**< opening and reading inputs (a mapped file is read while decoding) */
     uint64_t decode_ns; /**< decoding */
     uint64_t kernel_ns; /**< kernels, their instances and their windows */
+    uint64_t step_ns; /**< all other steps */
     uint64_t encode_ns; /**< encoding */
     uint64_t write_ns; /**< writing outputs and giving them their names */
     uint64_t strips; /**< calls of kernels */

@@ -27,6 +27,11 @@ void smalti__error_name(smalti_error *error, const char *name);
 
 /* Copies text into out with control bytes as \xNN; cut to fit; returns out. */
 const char *smalti__printable(const void *text, size_t size, char *out, size_t out_size);
+/* Numbers are written and read with a decimal point whatever the program's locale; neither nan, inf, hexadecimal nor
+ * blanks are numbers. number_text returns out. */
+enum { SMALTI__NUMBER_TEXT = 32 };
+const char *smalti__number_text(double number, char out[SMALTI__NUMBER_TEXT]);
+bool smalti__number_parse(const char *text, double *number);
 /* Sizes that make "name: message at byte offset" fit smalti_error.message: a name's text with its NUL, and the most of a
  * message that is put behind it. */
 enum { SMALTI__NAME_TEXT = 192, SMALTI__MESSAGE_PART = 264 };

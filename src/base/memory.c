@@ -143,6 +143,19 @@ smalti_result smalti__budget_acquire(smalti__budget *budget, size_t bytes, const
     return result;
 }
 
+bool smalti__budget_try(smalti__budget *budget, size_t bytes)
+{
+    pthread_mutex_lock(&budget->lock);
+    bool fits = bytes <= budget->total - budget->used;
+    if (fits) {
+        budget->used += bytes;
+        if (budget->used > budget->peak)
+            budget->peak = budget->used;
+    }
+    pthread_mutex_unlock(&budget->lock);
+    return fits;
+}
+
 void smalti__budget_release(smalti__budget *budget, size_t bytes)
 {
     pthread_mutex_lock(&budget->lock);

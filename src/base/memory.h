@@ -32,6 +32,8 @@ void smalti__budget_free(smalti__budget *budget);
 /* Waits until bytes are to be had. LIMIT_MEMORY at once when they exceed the total; CANCELLED when *cancelled turns
  * non-zero while it waits (may be NULL). */
 smalti_result smalti__budget_acquire(smalti__budget *budget, size_t bytes, const int *cancelled, smalti_error *error);
+/* The same without waiting: false when they are not to be had now. */
+bool smalti__budget_try(smalti__budget *budget, size_t bytes);
 void smalti__budget_release(smalti__budget *budget, size_t bytes);
 size_t smalti__budget_peak(const smalti__budget *budget);
 

@@ -2,37 +2,7 @@
  * Parameters of a kernel from text. */
 #include "kernel/kernel.h"
 
-#include <locale.h>
 #include <math.h>
-#include <pthread.h>
-
-enum { NUMBER_TEXT = 32 };
-
-static locale_t c_locale;
-
-static void make_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
-/* Numbers are written and read with a decimal point whatever the program's locale. */
-static const char *number_text(double number, char out[NUMBER_TEXT])
-{
-    locale_t before = uselocale(c_locale);
-    snprintf(out, NUMBER_TEXT, "%.10g", number);
-    uselocale(before);
-    return out;
-}
-
-static bool parse_number(const char *text, double *number)
-{
-    const char *p = text + (*text == '-' || *text == '+');
-    if (!((*p >= '0' && *p <= '9') || (*p == '.' && p[1] >= '0' && p[1] <= '9')) || p[strspn(p, "0123456789.eE+-")])
-        return false; /* neither nan, inf, hexadecimal nor blanks */
-    char *end;
-    *number = strtod_l(text, &end, c_locale);
-    return !*end && isfinite(*number);
-}
 
 /* "amount (0…10, default 1), radius (1…50 px, default 2)": what there is, cut to fit. */
 static const char *list_params(const smalti_kernel_info *info, char *out, size_t out_size)
@@ -41,10 +11,11 @@ static const char *list_params(const smalti_kernel_info *info, char *out, size_t
     out[0] = '\0';
     for (uint32_t i = 0; i < info->param_count; i++) {
         const smalti_kernel_param *param = &info->params[i];
-        char min[NUMBER_TEXT], max[NUMBER_TEXT], def[NUMBER_TEXT];
+        char min[SMALTI__NUMBER_TEXT], max[SMALTI__NUMBER_TEXT], def[SMALTI__NUMBER_TEXT];
         int length = snprintf(out + used, out_size - used, "%s%s (%s…%s%s%s%s, default %s)", i ? ", " : "", param->name,
-                              number_text(param->min, min), number_text(param->max, max), *param->unit ? " " : "",
-                              param->unit, param->integer ? ", whole" : "", number_text(param->def, def));
+                              smalti__number_text(param->min, min), smalti__number_text(param->max, max),
+                              *param->unit ? " " : "", param->unit, param->integer ? ", whole" : "",
+                              smalti__number_text(param->def, def));
         if (length < 0 || (size_t)length >= out_size - used) {
             snprintf(out + used, out_size - used, "%s", i ? ", …" : "");
             break;
@@ -84,7 +55,7 @@ static smalti_result parse_one(const smalti_kernel_info *info, char *text, doubl
     const smalti_kernel_param *param = &info->params[i];
     double number;
     *equals = '=';
-    if (!parse_number(equals + 1, &number))
+    if (!smalti__number_parse(equals + 1, &number))
         return fail_param(info, SMALTI_E_INVALID_TYPE, "wants a number, not", text, error);
     if (param->integer && number != floor(number))
         return fail_param(info, SMALTI_E_INVALID_TYPE, "wants a whole number, not", text, error);
@@ -97,10 +68,8 @@ static smalti_result parse_one(const smalti_kernel_info *info, char *text, doubl
 smalti_result smalti_kernel_params_parse(const smalti_kernel *kernel, const char *text, double *params,
                                          smalti_error *error)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const smalti_kernel_info *info = &kernel->descriptor.info;
     uint64_t seen = 0; /* SMALTI__MAX_PARAMS is 64 */
-    pthread_once(&once, make_locale);
     for (uint32_t i = 0; i < info->param_count; i++)
         params[i] = info->params[i].def;
     if (!text || !*text)

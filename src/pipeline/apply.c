@@ -1,46 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Kernels over images in memory. */
+#include "pipeline/collect.h"
 #include "pipeline/task.h"
 
 /* ---- tiles ---- */
 
-static smalti_result emit_to_image(void *user, const void *rows, size_t pitch, uint32_t count, smalti_error *error)
-{
-    smalti_image *image = user; /* data moves on from row to row */
-    (void)error;
-    size_t bytes = (size_t)image->width * image->channels * smalti_sample_bytes(image->sample);
-    for (uint32_t y = 0; y < count; y++) {
-        memcpy(image->data, (const uint8_t *)rows + y * pitch, bytes);
-        image->data = (uint8_t *)image->data + image->pitch;
-    }
-    return SMALTI_OK;
-}
-
-/* Runs setup's steps over an image into *out, which is allocated and has the sample type of in. */
-static smalti_result run_steps(smalti__chain_setup *setup, const smalti_image *in, smalti_image *out,
+/* Runs steps over an image into *out, which is allocated and has the sample type of in. */
+static smalti_result run_steps(smalti__flow_setup *setup, const smalti_image *in, smalti_image *out,
                                smalti_error *error)
 {
-    smalti__shape seen[SMALTI__STEPS_MAX], last = {0};
-    smalti__chain *chain = NULL;
+    smalti__flow *flow = NULL;
+    smalti__collector collector = {.sample = in->sample};
     SMALTI__TRY(smalti__image_check(in, error));
-    setup->in = smalti__image_shape(in);
-    SMALTI__TRY(smalti__chain_route(setup->steps, setup->step_count, &setup->in, seen, &last, error));
-    setup->out = last;
-    setup->out.sample = in->sample;
-    setup->out.premultiplied = false;
-    smalti_image made = {.width = last.width, .height = last.height, .channels = last.channels, .sample = in->sample};
-    SMALTI__TRY(smalti_image_alloc(&made, error));
-    smalti_image cursor = made;
-    setup->emit = emit_to_image;
-    setup->user = &cursor;
-    smalti_result result = smalti__chain_open(setup, &chain, error);
+    setup->in = setup->pushed = smalti__image_shape(in);
+    setup->orientation = 1;
+    setup->begin = smalti__collect_begin;
+    setup->emit = smalti__collect_rows;
+    setup->user = &collector;
+    smalti_result result = smalti__flow_open(setup, &flow, error);
     if (result == SMALTI_OK)
-        result = smalti__chain_push(chain, in->data, in->pitch, in->height, error);
-    smalti__chain_close(chain);
+        result = smalti__flow_push(flow, in->data, in->pitch, in->height, error);
+    smalti__flow_close(flow);
     if (result < 0)
-        smalti_image_free(&made);
+        smalti_image_free(&collector.image);
     else
-        *out = made;
+        *out = collector.image;
     return result;
 }
 
@@ -63,12 +47,13 @@ smalti_result smalti_kernel_apply(smalti_kernel *kernel, const double *params, c
                                   uint32_t strip_rows, smalti_image *out, smalti_error *error)
 {
     smalti_stats stats = {0};
-    smalti__step step = {.kernel = kernel, .params = (double *)params};
+    smalti__kernel_step kernel_step = {.kernel = kernel, .params = (double *)params};
+    const smalti__step step = {.kind = smalti__step_kind_find("kernel"), .prepared = &kernel_step};
     if (smalti_kernel_describe(kernel)->kind != SMALTI_KERNEL_TILE)
         return smalti__fail(error, SMALTI_E_INVALID, "kernel %s makes no pixels", smalti_kernel_describe(kernel)->name);
     SMALTI__TRY(check_params(kernel, params, error));
-    SMALTI__TRY(smalti_kernel_halo(kernel, params, &step.halo, error));
-    smalti__chain_setup setup = {.steps = &step, .step_count = 1, .strip_rows = strip_rows, .stats = &stats};
+    SMALTI__TRY(smalti_kernel_halo(kernel, params, &kernel_step.halo, error));
+    smalti__flow_setup setup = {.steps = &step, .step_count = 1, .strip_rows = strip_rows, .stats = &stats};
     return run_steps(&setup, in, out, error);
 }
 
@@ -77,7 +62,8 @@ smalti_result smalti_plan_run_image(const smalti_plan *plan, const smalti_run_op
 {
     smalti_stats counted = {.size = sizeof counted, .tasks = 1};
     uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns();
-    smalti__chain_setup setup = {.steps = plan->steps, .step_count = plan->step_count, .stats = &counted};
+    smalti__flow_setup setup = {
+        .steps = plan->steps, .step_count = plan->step_count, .max_pixels = plan->limits.pixels, .stats = &counted};
     memcpy(setup.background, plan->background, sizeof setup.background);
     if (options)
         setup.strip_rows = options->strip_rows;
@@ -96,7 +82,7 @@ smalti_result smalti_plan_run_image(const smalti_plan *plan, const smalti_run_op
 
 /* A measure over some rows of an image, in an instance of its own with a window made by copying. */
 struct part {
-    const smalti__step *step;
+    const smalti__kernel_step *step;
     const smalti_image *image;
     smalti__shape seen; /* as the kernel wants it */
     uint32_t strip_rows;
@@ -174,7 +160,7 @@ static smalti_result part_run(struct part *part, uint32_t first, uint32_t end, s
 smalti_result smalti_kernel_measure(smalti_kernel *kernel, const double *params, const smalti_image *in,
                                     uint32_t strip_rows, uint32_t parts, double *values, smalti_error *error)
 {
-    smalti__step step = {.kernel = kernel, .params = (double *)params};
+    smalti__kernel_step step = {.kernel = kernel, .params = (double *)params};
     smalti__shape out;
     if (smalti_kernel_describe(kernel)->kind != SMALTI_KERNEL_MEASURE)
         return smalti__fail(error, SMALTI_E_INVALID, "kernel %s is no measure", smalti_kernel_describe(kernel)->name);

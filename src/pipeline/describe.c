@@ -39,53 +39,98 @@ static json_t *shape_json(const smalti__shape *shape)
                      sample_name(shape->sample), "premultiplied", shape->premultiplied);
 }
 
-static json_t *stages_json(const smalti_plan *plan, const smalti__route *route)
+/* The kernels of a node, one stage each. */
+static void kernels_json(json_t *stages, const smalti__node *node, bool first)
 {
-    json_t *stages = json_array();
-    smalti__shape at = route->in;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const smalti_kernel_info *info = smalti_kernel_describe(plan->steps[i].kernel);
+    const smalti__kernels_params *params = (const smalti__kernels_params *)node->params;
+    smalti__shape seen[SMALTI__STEPS_MAX], at = node->in, last;
+    if (smalti__chain_route(params->steps, params->count, &node->in, seen, &last, NULL) < 0)
+        return; /* it was routed when the program was made */
+    for (size_t i = 0; i < params->count; i++) {
+        const smalti_kernel_info *info = smalti_kernel_describe(params->steps[i].kernel);
         json_t *stage = json_pack("{s:s, s:s, s:I, s:o}", "kernel", info->name, "rows_arrive",
-                                  !smalti__shape_same(&at, &route->seen[i]) ? "converted"
-                                  : i                                       ? "copied"
-                                                                            : "decoded",
-                                  "halo", (json_int_t)plan->steps[i].halo, "sees", shape_json(&route->seen[i]));
+                                  !smalti__shape_same(&at, &seen[i]) ? "converted"
+                                  : i || !first                      ? "copied"
+                                                                     : "decoded",
+                                  "halo", (json_int_t)params->steps[i].halo, "sees", shape_json(&seen[i]));
         json_array_append_new(stages, stage);
-        at = route->seen[i];
+        at = seen[i];
         if (info->kind == SMALTI_KERNEL_TILE)
             at.channels = info->output_channels[at.channels];
         at.premultiplied = at.premultiplied && at.channels % 2 == 0;
     }
+}
+
+static json_t *stages_json(const smalti__program *program)
+{
+    json_t *stages = json_array();
+    for (size_t i = 0; i < program->count; i++) {
+        const smalti__node *node = &program->nodes[i];
+        char words[128] = "";
+        if (node->kind == &smalti__node_kernels) {
+            kernels_json(stages, node, i == 0);
+            continue;
+        }
+        if (node->kind->describe)
+            node->kind->describe(node, words, sizeof words);
+        json_array_append_new(stages, json_pack("{s:s, s:s, s:o, s:o}", "step", node->kind->name, "how", words, "in",
+                                                shape_json(&node->in), "out", shape_json(&node->out)));
+    }
     return stages;
 }
 
-static json_t *route_json(const smalti_plan *plan, const smalti__reader *reader, const smalti__route *route)
+static json_t *route_json(const smalti_plan *plan, const smalti__decoder *decoder, const smalti__route *route)
 {
-    json_t *json = json_pack("{s:s, s:o, s:I, s:o, s:I}", "format", reader->decoder->info.format, "decoded",
-                             shape_json(&route->stored), "orientation", (json_int_t)reader->orientation, "stages",
-                             stages_json(plan, route), "strip_rows", (json_int_t)route->strip_rows);
+    json_t *json = json_pack("{s:s, s:o, s:o, s:I, s:o, s:I}", "format", decoder->info.format, "stored",
+                             shape_json(&route->stored), "decoded", shape_json(&route->delivered), "orientation",
+                             (json_int_t)route->orientation, "stages", stages_json(&route->program), "strip_rows",
+                             (json_int_t)route->strip_rows);
+    json_t *encoded = json_array();
     json_object_set_new(json, "encoder_thread", json_boolean(route->relay));
-    if (route->format)
-        json_object_set_new(json, "encoded",
-                            json_pack("{s:s, s:o}", "format", route->format->name, "shape", shape_json(&route->out)));
+    for (size_t i = 0; i < plan->variant_count; i++)
+        if (route->branches[i].format)
+            json_array_append_new(encoded, json_pack("{s:s, s:o}", "format", route->branches[i].format->name, "shape",
+                                                     shape_json(&route->branches[i].out)));
+    json_object_set_new(json, "encoded", encoded);
     json_object_set_new(json, "memory",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "decode", (json_int_t)route->decode_bytes, "frame",
-                                  (json_int_t)route->frame_bytes, "strips", (json_int_t)route->chain_bytes, "encode",
-                                  (json_int_t)route->encode_bytes, "total", (json_int_t)route->total_bytes));
+                        json_pack("{s:I, s:I, s:I, s:I}", "decode", (json_int_t)route->decode_bytes, "steps",
+                                  (json_int_t)route->flow_bytes, "encode", (json_int_t)route->encode_bytes, "total",
+                                  (json_int_t)route->total_bytes));
     return json;
 }
 
+/* What an open input will become. */
+static smalti_result source_json(const smalti_plan *plan, smalti__source *source, char *const *outputs,
+                                 const smalti__run *run, smalti__route *route, json_t **json, smalti_error *error)
+{
+    const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
+    smalti__decode_options options = smalti__plan_decode_options(plan, NULL);
+    smalti__decoder *decoder = NULL;
+    SMALTI__TRY(smalti__decoder_open(source, &options, &decoder, error));
+    for (size_t i = 0; i < plan->variant_count && outputs[i]; i++) {
+        formats[i] = smalti__plan_encoder(plan, i, outputs[i]);
+        if (!formats[i])
+            formats[i] = smalti__plan_own_format(decoder->info.format);
+    }
+    smalti_result result = smalti__run_route(run, decoder, formats, 0, route, error);
+    if (result == SMALTI_OK)
+        result = smalti__run_fits(run, route->total_bytes, error);
+    if (result == SMALTI_OK)
+        *json = route_json(plan, decoder, route);
+    smalti__decoder_close(decoder);
+    return result;
+}
+
 /* The head of one input; standard input and pipes are not read for a plan. */
-static smalti_result input_json(const smalti_plan *plan, const smalti__input *input, const char *output,
+static smalti_result input_json(const smalti_plan *plan, const smalti__input *input, char *const *outputs,
                                 const smalti__run *run, json_t **json, smalti_error *error)
 {
     const smalti__source_options source_options = {.map_threshold = 64 << 10};
-    smalti__decode_options options = smalti__plan_decode_options(plan, NULL);
     smalti__source source = {0};
-    smalti__reader reader = {0};
-    smalti__route route;
-    smalti_stats stats = {0};
     size_t size;
+    SMALTI__CLEANUP_FREE smalti__route *route = malloc(sizeof *route);
+    if (!route)
+        return smalti__fail_nomem(error, sizeof *route);
     SMALTI__TRY(smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error));
     if (size == SIZE_MAX) {
         *json = json_pack("{s:s}", "format", "known when it is read");
@@ -93,18 +138,32 @@ static smalti_result input_json(const smalti_plan *plan, const smalti__input *in
     }
     SMALTI__TRY(input->fd >= 0 ? smalti__source_open_fd(&source, input->fd, input->path, &source_options, error)
                                : smalti__source_open(&source, input->path, &source_options, error));
-    const smalti__encoder_format *format = output ? smalti__plan_encoder(plan, output) : NULL;
-    smalti_result result = smalti__reader_open(&reader, &source, &options, plan->job->settings.orient, &stats, error);
-    if (result == SMALTI_OK && output && !format)
-        format = smalti__encoder_find(reader.decoder->info.format);
-    if (result == SMALTI_OK)
-        result = smalti__run_route(run, &reader, format, 0, &route, error);
-    if (result == SMALTI_OK)
-        result = smalti__run_fits(run, route.total_bytes, error);
-    if (result == SMALTI_OK)
-        *json = route_json(plan, &reader, &route);
-    smalti__reader_close(&reader);
+    smalti_result result = source_json(plan, &source, outputs, run, route, json, error);
     smalti__source_close(&source);
+    return result;
+}
+
+static smalti_result task_json(const smalti_plan *plan, size_t index, const smalti__run *run, json_t **json,
+                               smalti_error *error)
+{
+    char *outputs[SMALTI__VARIANTS_MAX] = {0};
+    smalti_result result = SMALTI_OK;
+    json_t *task = NULL, *list = json_array();
+    smalti_error why = {0};
+    for (size_t i = 0; i < plan->variant_count && result == SMALTI_OK; i++)
+        result = smalti__plan_output(plan, index, i, &outputs[i], error);
+    if (result == SMALTI_OK && input_json(plan, &plan->job->inputs[index], outputs, run, &task, &why) < 0)
+        task = json_pack("{s:o}", "error", text_json(why.message));
+    if (result == SMALTI_OK) {
+        json_object_set_new(task, "input", text_json(plan->job->inputs[index].path));
+        for (size_t i = 0; i < plan->variant_count && outputs[i]; i++)
+            json_array_append_new(list, text_json(outputs[i]));
+        json_object_set(task, "outputs", list);
+        *json = task;
+    }
+    json_decref(list);
+    for (size_t i = 0; i < plan->variant_count; i++)
+        free(outputs[i]);
     return result;
 }
 
@@ -112,19 +171,12 @@ static smalti_result plan_json(const smalti_plan *plan, const smalti__run *run, 
 {
     json_t *tasks = json_array();
     for (size_t i = 0; i < plan->job->input_count; i++) {
-        SMALTI__CLEANUP_FREE char *output = NULL;
         json_t *task = NULL;
-        smalti_error why = {0};
-        smalti_result result = smalti__plan_output(plan, i, &output, error);
+        smalti_result result = task_json(plan, i, run, &task, error);
         if (result < 0) {
             json_decref(tasks);
             return result;
         }
-        if (input_json(plan, &plan->job->inputs[i], output, run, &task, &why) < 0)
-            task = json_pack("{s:o}", "error", text_json(why.message));
-        json_object_set_new(task, "input", text_json(plan->job->inputs[i].path));
-        if (output)
-            json_object_set_new(task, "output", text_json(output));
         json_array_append_new(tasks, task);
     }
     *json = json_pack("{s:s, s:I, s:I, s:o}", "at", "threads", "lanes", (json_int_t)run->lanes, "memory",
@@ -142,46 +194,66 @@ static void print_shape(FILE *out, const json_t *shape)
             json_string_value(json_object_get(shape, "sample")));
 }
 
-static void print_task(FILE *out, const json_t *task)
+static const char *text_at(const json_t *object, const char *key)
 {
-    const char *output = json_string_value(json_object_get(task, "output"));
-    const json_t *error = json_object_get(task, "error"), *stages = json_object_get(task, "stages");
-    const json_t *encoded = json_object_get(task, "encoded"), *memory = json_object_get(task, "memory"), *stage;
-    long long orientation = json_integer_value(json_object_get(task, "orientation"));
-    size_t index;
-    fprintf(out, "%s%s%s\n", json_string_value(json_object_get(task, "input")), output ? " → " : "",
-            output ? output : "");
-    if (error) {
-        fprintf(out, "  error   %s\n", json_string_value(error));
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static long long number_at(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void print_stage(FILE *out, const json_t *stage)
+{
+    const json_t *sees = json_object_get(stage, "sees");
+    if (!sees) {
+        fprintf(out, "  step    %s to ", text_at(stage, "step"));
+        print_shape(out, json_object_get(stage, "out"));
+        fprintf(out, "%s%s\n", *text_at(stage, "how") ? ", " : "", text_at(stage, "how"));
         return;
     }
-    fprintf(out, "  decode  %s", json_string_value(json_object_get(task, "format")));
+    fprintf(out, "  kernel  %s on ", text_at(stage, "kernel"));
+    print_shape(out, sees);
+    fprintf(out, "%s, halo %lld, rows %s to its memory\n",
+            json_is_true(json_object_get(sees, "premultiplied")) ? " premultiplied" : "", number_at(stage, "halo"),
+            text_at(stage, "rows_arrive"));
+}
+
+static void print_task(FILE *out, const json_t *task)
+{
+    const json_t *outputs = json_object_get(task, "outputs"), *stages = json_object_get(task, "stages"), *item;
+    const json_t *stored = json_object_get(task, "stored"), *decoded = json_object_get(task, "decoded");
+    size_t index;
+    fputs(text_at(task, "input"), out);
+    json_array_foreach(outputs, index, item) fprintf(out, "%s%s", index ? ", " : " → ", json_string_value(item));
+    fputc('\n', out);
+    if (json_object_get(task, "error")) {
+        fprintf(out, "  error   %s\n", text_at(task, "error"));
+        return;
+    }
+    fprintf(out, "  decode  %s", text_at(task, "format"));
     if (!stages) {
         fputc('\n', out);
         return;
     }
     fputs(", ", out);
-    print_shape(out, json_object_get(task, "decoded"));
-    if (orientation > 1)
-        fprintf(out, ", turned upright (orientation %lld%s)", orientation, orientation > 2 ? ", whole frame" : "");
-    fprintf(out, "\n  strips  of %lld rows\n", (long long)json_integer_value(json_object_get(task, "strip_rows")));
-    json_array_foreach(stages, index, stage)
-    {
-        fprintf(out, "  kernel  %s on ", json_string_value(json_object_get(stage, "kernel")));
-        print_shape(out, json_object_get(stage, "sees"));
-        fputs(json_is_true(json_object_get(json_object_get(stage, "sees"), "premultiplied")) ? " premultiplied" : "",
-              out);
-        fprintf(out, ", halo %lld, rows %s to its memory\n",
-                (long long)json_integer_value(json_object_get(stage, "halo")),
-                json_string_value(json_object_get(stage, "rows_arrive")));
+    print_shape(out, stored);
+    if (!json_equal(stored, decoded)) {
+        fputs(", reduced to ", out);
+        print_shape(out, decoded);
     }
-    if (encoded) {
-        fprintf(out, "  encode  %s, ", json_string_value(json_object_get(encoded, "format")));
-        print_shape(out, json_object_get(encoded, "shape"));
+    fprintf(out, "\n  strips  of %lld rows\n", number_at(task, "strip_rows"));
+    json_array_foreach(stages, index, item) print_stage(out, item);
+    json_array_foreach(json_object_get(task, "encoded"), index, item)
+    {
+        fprintf(out, "  encode  %s, ", text_at(item, "format"));
+        print_shape(out, json_object_get(item, "shape"));
         fputs(json_is_true(json_object_get(task, "encoder_thread")) ? ", on a thread of its own\n" : "\n", out);
     }
     fprintf(out, "  memory  %lld KiB beside the lanes' own\n",
-            (long long)json_integer_value(json_object_get(memory, "total")) / 1024);
+            number_at(json_object_get(task, "memory"), "total") / 1024);
 }
 
 static char *print_plan(const json_t *json)

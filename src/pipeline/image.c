@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Images in memory: reading and writing. */
+#include "pipeline/collect.h"
 #include "pipeline/plan.h"
 
 smalti_result smalti_image_alloc(smalti_image *image, smalti_error *error)
@@ -33,7 +34,7 @@ void smalti_image_free(smalti_image *image)
 
 static smalti_result info_of(smalti__source *source, smalti_info *info, smalti_error *error)
 {
-    const smalti__decode_options options = {.head_only = true, .metadata = true};
+    const smalti__decode_options options = {.head_only = true, .metadata = true, .all_frames = true};
     smalti__decoder *decoder;
     SMALTI__TRY(smalti__decoder_open(source, &options, &decoder, error));
     smalti_result result = smalti__source_check(source, error);
@@ -64,32 +65,66 @@ smalti_result smalti_info_read_memory(const void *data, size_t size, const char 
     return result;
 }
 
-static smalti_result decode_into(smalti__reader *reader, smalti_image *image, smalti_error *error)
+/* Rows through a flow that turns them upright. */
+static smalti_result decode_turned(smalti__decoder *decoder, smalti_image *image, smalti_error *error)
 {
-    *image = (smalti_image){.width = reader->upright.width,
-                            .height = reader->upright.height,
-                            .channels = reader->upright.channels,
-                            .sample = reader->upright.sample};
-    SMALTI__TRY(smalti__reader_start(reader, error)); /* refuses files too short for their pixels */
-    SMALTI__TRY(smalti_image_alloc(image, error));
-    SMALTI__TRY(smalti__reader_read(reader, image->data, image->pitch, image->height, error));
-    return smalti__reader_finish(reader, error);
+    smalti_stats stats = {0};
+    smalti__collector collector = {.sample = decoder->out.sample};
+    smalti__flow *flow = NULL;
+    const smalti__flow_setup setup = {
+        .in = decoder->out,
+        .pushed = decoder->out,
+        .orientation = decoder->info.orientation,
+        .stats = &stats,
+        .begin = smalti__collect_begin,
+        .emit = smalti__collect_rows,
+        .user = &collector,
+    };
+    smalti_result result = smalti__flow_open(&setup, &flow, error);
+    for (uint32_t row = 0; row < decoder->out.height && result == SMALTI_OK;) {
+        void *dst;
+        size_t pitch;
+        uint32_t rows;
+        smalti__flow_space(flow, &dst, &pitch, &rows);
+        result = smalti__decoder_read(decoder, dst, pitch, rows, error);
+        if (result == SMALTI_OK)
+            result = smalti__flow_commit(flow, rows, error);
+        row += rows;
+    }
+    smalti__flow_close(flow);
+    *image = collector.image;
+    return result;
+}
+
+static smalti_result decode_into(smalti__decoder *decoder, smalti_image *image, smalti_error *error)
+{
+    const smalti__shape *shape = &decoder->out;
+    SMALTI__TRY(smalti__decoder_start(decoder, error)); /* refuses files too short for their pixels */
+    if (decoder->info.orientation > 1) {
+        SMALTI__TRY(decode_turned(decoder, image, error));
+    } else {
+        *image = (smalti_image){
+            .width = shape->width, .height = shape->height, .channels = shape->channels, .sample = shape->sample};
+        SMALTI__TRY(smalti_image_alloc(image, error));
+        SMALTI__TRY(smalti__decoder_read(decoder, image->data, image->pitch, image->height, error));
+    }
+    return smalti__decoder_finish(decoder, error);
 }
 
 static smalti_result image_of(smalti__source *source, smalti_image *image, smalti_error *error)
 {
     smalti__settings defaults;
     smalti__settings_default(&defaults);
-    const smalti__decode_options options = {.max_pixels = defaults.pixels, .max_metadata = defaults.metadata_bytes};
-    smalti_stats stats = {0};
-    smalti__reader reader = {0};
+    const smalti__limits limits = smalti__settings_limits(&defaults);
+    const smalti__decode_options options = {.max_pixels = limits.pixels, .max_metadata = limits.metadata_bytes};
+    smalti__decoder *decoder = NULL;
     smalti_image decoded = {0};
-    smalti_result result = smalti__reader_open(&reader, source, &options, true, &stats, error);
+    smalti_result result = smalti__decoder_open(source, &options, &decoder, error);
     if (result == SMALTI_OK)
-        result = decode_into(&reader, &decoded, error);
+        result = decode_into(decoder, &decoded, error);
     if (result == SMALTI_OK)
         result = smalti__source_check(source, error);
-    smalti__reader_close(&reader);
+    smalti__decoder_close(decoder);
     if (result < 0)
         smalti_image_free(&decoded);
     else
@@ -125,13 +160,24 @@ static smalti_result encode_params(const smalti_encode_options *options, smalti_
     smalti__settings_default(&settings);
     if (options && options->size != sizeof *options)
         return smalti__fail(error, SMALTI_E_INVALID, "smalti_encode_options.size is not set");
-    uint32_t quality = options && options->quality ? options->quality : (uint32_t)settings.quality;
-    uint32_t effort = options && options->png_effort ? options->png_effort : (uint32_t)settings.png_effort;
-    uint32_t chroma = options && options->subsampling ? options->subsampling : (uint32_t)settings.subsampling;
-    if (quality > 100 || effort > 9 || (chroma != 420 && chroma != 422 && chroma != 444))
+    smalti_encode_options all = {0};
+    if (options)
+        all = *options;
+    if (all.quality > 100 || all.png_effort > 9 || all.webp_effort > 6 || all.avif_effort > 9 ||
+        (all.subsampling && all.subsampling != 420 && all.subsampling != 422 && all.subsampling != 444))
         return smalti__fail(error, SMALTI_E_INVALID_RANGE,
-                            "quality is 1 to 100, png_effort 1 to 9, subsampling one of 420, 422 and 444");
-    *params = (smalti__encode_params){.quality = quality, .png_effort = effort, .subsampling = chroma};
+                            "quality is 1 to 100, png_effort 1 to 9, webp_effort 1 to 6, avif_effort 1 to 9, "
+                            "subsampling one of 420, 422 and 444");
+    *params = (smalti__encode_params){
+        .quality = all.quality,
+        .subsampling = all.subsampling,
+        .progressive = all.progressive,
+        .optimize = all.optimize,
+        .lossless = all.lossless,
+        .png_effort = all.png_effort ? all.png_effort : (uint32_t)settings.png_effort,
+        .webp_effort = all.webp_effort ? all.webp_effort : (uint32_t)settings.webp_effort,
+        .avif_effort = all.avif_effort ? all.avif_effort : (uint32_t)settings.avif_effort,
+    };
     return SMALTI_OK;
 }
 

@@ -6,17 +6,13 @@
 #include <smalti/job.h>
 
 #include "base/base.h"
+#include "step/step.h"
 
 typedef struct smalti__input {
     char *path;
     char *name; /* what the output's name is made of: a relative path ("2024/a.jpg") */
     int fd;     /* −1: open path */
 } smalti__input;
-
-typedef struct smalti__job_step {
-    char *module;
-    char *params; /* "name=value,…", or NULL */
-} smalti__job_step;
 
 /* How EXIF, XMP and ICC go from input to output. */
 enum { SMALTI__METADATA_ICC, SMALTI__METADATA_ALL, SMALTI__METADATA_NONE };
@@ -27,20 +23,45 @@ typedef struct smalti__settings {
     bool lenient;
     bool orient;
     bool recursive;
+    uint64_t frames; /* SMALTI__FRAMES_* */
     /* output */
     char *dir, *file, *template_text, *format;
-    uint64_t quality, subsampling, png_effort;
+    uint64_t quality; /* 0: the format's own */
+    uint64_t subsampling; /* 0: the format's own */
+    bool progressive, optimize, lossless;
+    uint64_t png_effort, webp_effort, avif_effort;
+    uint64_t colors, dither; /* of a palette PNG; 0 colours: no palette */
+    uint64_t tiff_compression;
+    uint64_t max_bytes, target_quality; /* 0: none */
+    char *set;    /* several outputs: "widths=320,640:formats=webp,avif" */
+    char *preset; /* thumbnail, avatar, hero, social, web */
     bool overwrite, skip_existing;
     uint64_t metadata;
     uint64_t background; /* 0xRRGGBB */
     /* limits */
-    uint64_t pixels, metadata_bytes, kernel_ms, kernel_memory, compile_ms;
+    uint64_t limits; /* SMALTI__LIMITS_*: what those that are 0 below come to */
+    uint64_t pixels, frames_max, metadata_bytes, ratio, task_ms;
+    uint64_t kernel_ms, kernel_memory, compile_ms;
 } smalti__settings;
+
+enum { SMALTI__FRAMES_FIRST, SMALTI__FRAMES_ALL };
+enum { SMALTI__LIMITS_STANDARD, SMALTI__LIMITS_STRICT, SMALTI__LIMITS_LENIENT };
+
+/* What holds for inputs, after the preset: 0 is no limit. */
+typedef struct smalti__limits {
+    uint64_t pixels;         /* of an image, on its way too */
+    uint32_t frames;         /* of an animation */
+    size_t metadata_bytes;   /* of a block */
+    uint64_t ratio;          /* decoded bytes to bytes of the file */
+    uint64_t task_ms;
+} smalti__limits;
+
+smalti__limits smalti__settings_limits(const smalti__settings *settings);
 
 struct smalti_job {
     smalti__input *inputs;
     size_t input_count, input_room;
-    smalti__job_step *steps;
+    smalti__step *steps; /* not prepared */
     size_t step_count;
     smalti__settings settings;
 };
@@ -49,6 +70,13 @@ struct smalti_job {
 smalti_job *smalti__job_copy(const smalti_job *job);
 smalti_result smalti__job_input_append(smalti_job *job, const char *path, const char *name, int fd,
                                        smalti_error *error);
+
+/* The kind of that name; or INVALID_KEY, with a list of those there are. */
+smalti_result smalti__job_step_kind(const char *name, const smalti__step_kind **kind, smalti_error *error);
+/* Behind the setting of a step's values, which gave result: checks it and adds it to the job. Clears it either way. */
+smalti_result smalti__job_step_take(smalti_job *job, smalti__step *step, smalti_result result, smalti_error *error);
+/* "output.qualty" is not a key: names those of its section, or the sections. */
+smalti_result smalti__job_unknown_key(const char *section, size_t section_size, const char *name, smalti_error *error);
 
 /* ---- the table of keys ---- */
 

@@ -11,18 +11,35 @@ const smalti__key smalti__keys[] = {
     {"input", "lenient", SMALTI__KEY_BOOL, AT(lenient)},
     {"input", "orient", SMALTI__KEY_BOOL, AT(orient)},
     {"input", "recursive", SMALTI__KEY_BOOL, AT(recursive)},
+    {"input", "frames", SMALTI__KEY_CHOICE, AT(frames), 0, 0, "first|all"},
     {"output", "dir", SMALTI__KEY_TEXT, AT(dir)},
     {"output", "file", SMALTI__KEY_TEXT, AT(file)},
     {"output", "template", SMALTI__KEY_TEXT, AT(template_text)},
     {"output", "format", SMALTI__KEY_TEXT, AT(format)},
     {"output", "quality", SMALTI__KEY_NUMBER, AT(quality), 1, 100},
     {"output", "subsampling", SMALTI__KEY_NUMBER, AT(subsampling), 420, 444, "420|422|444"},
+    {"output", "progressive", SMALTI__KEY_BOOL, AT(progressive)},
+    {"output", "optimize", SMALTI__KEY_BOOL, AT(optimize)},
+    {"output", "lossless", SMALTI__KEY_BOOL, AT(lossless)},
     {"output", "png_effort", SMALTI__KEY_NUMBER, AT(png_effort), 1, 9},
+    {"output", "webp_effort", SMALTI__KEY_NUMBER, AT(webp_effort), 0, 6},
+    {"output", "avif_effort", SMALTI__KEY_NUMBER, AT(avif_effort), 0, 9},
+    {"output", "colors", SMALTI__KEY_NUMBER, AT(colors), 2, 256},
+    {"output", "dither", SMALTI__KEY_NUMBER, AT(dither), 0, 100},
+    {"output", "tiff_compression", SMALTI__KEY_CHOICE, AT(tiff_compression), 0, 0, "lzw|deflate|packbits|none"},
+    {"output", "max_bytes", SMALTI__KEY_NUMBER, AT(max_bytes), 1, UINT64_MAX / 64},
+    {"output", "target_quality", SMALTI__KEY_NUMBER, AT(target_quality), 1, 100},
+    {"output", "set", SMALTI__KEY_TEXT, AT(set)},
+    {"output", "preset", SMALTI__KEY_TEXT, AT(preset)},
     {"output", "overwrite", SMALTI__KEY_BOOL, AT(overwrite)},
     {"output", "skip_existing", SMALTI__KEY_BOOL, AT(skip_existing)},
     {"output", "metadata", SMALTI__KEY_CHOICE, AT(metadata), 0, 0, "icc|all|none"},
     {"output", "background", SMALTI__KEY_COLOR, AT(background), 0, 0xffffff},
+    {"limits", "preset", SMALTI__KEY_CHOICE, AT(limits), 0, 0, "standard|strict|lenient"},
     {"limits", "pixels", SMALTI__KEY_NUMBER, AT(pixels), 1, UINT64_MAX / 64},
+    {"limits", "frames", SMALTI__KEY_NUMBER, AT(frames_max), 1, UINT32_MAX},
+    {"limits", "ratio", SMALTI__KEY_NUMBER, AT(ratio), 1, UINT32_MAX},
+    {"limits", "task_ms", SMALTI__KEY_NUMBER, AT(task_ms), 1, 24ull * 3600 * 1000},
     {"limits", "metadata", SMALTI__KEY_NUMBER, AT(metadata_bytes), 1, 1u << 30},
     {"limits", "kernel_ms", SMALTI__KEY_NUMBER, AT(kernel_ms), 1, 24ull * 3600 * 1000},
     {"limits", "kernel_memory", SMALTI__KEY_NUMBER, AT(kernel_memory), 65536, 4ull << 30},
@@ -34,16 +51,31 @@ void smalti__settings_default(smalti__settings *settings)
 {
     *settings = (smalti__settings){
         .orient = true,
-        .quality = 80,
-        .subsampling = 420,
         .png_effort = 4,
+        .webp_effort = 4,
+        .avif_effort = 4,
+        .dither = 100,
         .background = 0xffffff,
-        .pixels = 268402689, /* 16383²: as sharp and libvips refuse by default */
-        .metadata_bytes = 16u << 20,
         .kernel_ms = 10000,
         .kernel_memory = 256u << 20,
         .compile_ms = 30000,
     };
+}
+
+smalti__limits smalti__settings_limits(const smalti__settings *settings)
+{
+    static const smalti__limits presets[] = {
+        [SMALTI__LIMITS_STANDARD] = {268402689, 10000, 16u << 20, 0, 0}, /* 16383²: as sharp and libvips refuse */
+        [SMALTI__LIMITS_STRICT] = {100000000, 300, 1u << 20, 2000, 30000},
+        [SMALTI__LIMITS_LENIENT] = {0, 0, 1u << 30, 0, 0},
+    };
+    smalti__limits limits = presets[settings->limits];
+    limits.pixels = settings->pixels ? settings->pixels : limits.pixels;
+    limits.frames = settings->frames_max ? (uint32_t)settings->frames_max : limits.frames;
+    limits.metadata_bytes = settings->metadata_bytes ? settings->metadata_bytes : limits.metadata_bytes;
+    limits.ratio = settings->ratio ? settings->ratio : limits.ratio;
+    limits.task_ms = settings->task_ms ? settings->task_ms : limits.task_ms;
+    return limits;
 }
 
 static void *place(const smalti__settings *settings, const smalti__key *key)

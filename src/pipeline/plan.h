@@ -1,55 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A plan: a job with its kernels loaded, constant while it runs; and a route: what it means for one image. */
+ * A plan: a job with its steps prepared, constant while it runs; and a route: what it means for one image. */
 #ifndef SMALTI_SRC_PLAN_H
 #define SMALTI_SRC_PLAN_H
 
 #include "encode/encode.h"
 #include "pipeline/job.h"
-#include "decode/reader.h"
-#include "strip/chain.h"
+#include "step/flow.h"
+
+/* Outputs of one input, at most. */
+enum { SMALTI__VARIANTS_MAX = 64 };
+
+/* One of the outputs that each input has. Without output.set there is one, without steps of its own. */
+typedef struct smalti__variant {
+    smalti__step *steps; /* behind the plan's; owned */
+    size_t step_count;
+    const smalti__encoder_format *format; /* asked for; NULL: by the output's name */
+    uint32_t width;                       /* asked for, for its name; 0: none */
+} smalti__variant;
 
 struct smalti_plan {
-    smalti_job *job; /* owned */
-    smalti__step steps[SMALTI__STEPS_MAX];
+    smalti_job *job;     /* owned */
+    smalti__step *steps; /* prepared; owned */
     size_t step_count;
-    bool has_output;  /* else only measures are wanted */
-    const smalti__encoder_format *format; /* asked for; NULL: by the output's name */
-    size_t values_max; /* of one measure */
+    bool has_output; /* else only measures are wanted */
+    smalti__variant *variants;
+    size_t variant_count; /* 1 or more */
+    smalti__limits limits;
     uint8_t background[3];
 };
 
-/* The path of an input's output, owned (free()); NULL in *path when the job has none. */
-smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **path, smalti_error *error);
-/* The encoder of a path: the job's, or the extension's. */
-const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, const char *path);
-/* Refuses two inputs with one output, and an output over an input. In plan_names.c. */
+/* The path of a variant of an input's output, owned (free()); NULL in *path when the job has none. */
+smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant, char **path,
+                                  smalti_error *error);
+/* The encoder of a variant's path: the job's, or the extension's. */
+const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, size_t variant, const char *path);
+/* The encoder for an input's own format, or that which keeps most of it (png). */
+const smalti__encoder_format *smalti__plan_own_format(const char *name);
+/* Refuses two outputs of one name, and an output over an input. In plan_names.c. */
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error);
+/* What output.preset and output.set mean: steps, settings and variants. In plan_outputs.c. */
+smalti_result smalti__plan_outputs(smalti_plan *plan, const smalti__step_env *env, smalti_error *error);
+/* Makes and prepares steps from those of a job. *steps is owned: smalti__plan_steps_free. */
+smalti_result smalti__plan_steps(const smalti__step *from, size_t count, const smalti__step_env *env,
+                                 smalti__step **steps, smalti_error *error);
+void smalti__plan_steps_free(smalti__step *steps, size_t count);
 
-/* What a plan means for one decoded image: shapes, strips and memory. */
-typedef struct smalti__route {
+/* What a plan means for one output of a decoded image. */
+typedef struct smalti__branch_route {
     const smalti__encoder_format *format; /* NULL: no output */
-    smalti__shape stored;                 /* as decoded */
-    smalti__shape in;                     /* upright */
-    smalti__shape seen[SMALTI__STEPS_MAX]; /* by each step */
     smalti__shape last;                   /* behind the last step */
     smalti__shape out;                    /* as encoded */
+    size_t flow_bytes, encode_bytes;
+} smalti__branch_route;
+
+/* What a plan means for one decoded image: shapes, strips and memory. Not to be copied: the program points into itself. */
+typedef struct smalti__route {
+    smalti__shape stored; /* as in the file */
+    smalti__shape delivered; /* as decoded: perhaps reduced */
+    smalti__shape in; /* stored, upright */
+    uint32_t orientation; /* to be applied */
+    smalti__program program; /* of the plan's steps */
+    smalti__branch_route branches[SMALTI__VARIANTS_MAX];
     uint32_t strip_rows;
     bool relay; /* the encoder runs on a thread of its own */
-    size_t decode_bytes, frame_bytes, chain_bytes, encode_bytes;
+    size_t decode_bytes, flow_bytes, encode_bytes; /* sums over the branches */
     size_t total_bytes;
 } smalti__route;
 
-/* spare_lane: there is a processor for the encoder alone. */
-smalti_result smalti__route_make(const smalti_plan *plan, const smalti__reader *reader,
-                                 const smalti__encoder_format *format, uint32_t strip_rows, bool spare_lane,
+/* decoder: just opened; it may be told to deliver a reduced image. formats: of each variant's output; NULL in it: the
+ * input's own, when has_output. spare_lane: there is a processor for the encoder alone. */
+smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decoder,
+                                 const smalti__encoder_format *const *formats, uint32_t strip_rows, bool spare_lane,
                                  smalti__route *route, smalti_error *error);
+/* What a format's encoder makes of rows. */
+smalti_result smalti__route_fit(const smalti__encoder_format *format, const smalti__shape *in,
+                                const smalti__shape *last, smalti__shape *out, smalti_error *error);
+/* Setup of the flow of the plan's steps, and of the flow of a variant behind it, without pool, stats and functions. */
+smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__route *route);
+smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smalti__route *route, size_t variant,
+                                             const smalti__shape *in);
 /* What the encoder is told; metadata is borrowed by it. */
 smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const smalti__metadata *metadata,
                                                  smalti__pool *pool);
-smalti__chain_setup smalti__route_chain(const smalti_plan *plan, const smalti__route *route);
 smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smalti__pool *pool);
 /* Drops from metadata what the plan or the output's colours do not allow. */
-void smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, bool upright,
-                            smalti__metadata *metadata);
+void smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, smalti__metadata *metadata);
 
 #endif

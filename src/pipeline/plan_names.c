@@ -14,10 +14,11 @@ static const char *extension_of(const char *name)
     return dot && dot > base ? dot : name + strlen(name);
 }
 
-const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, const char *path)
+const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, size_t variant, const char *path)
 {
     const char *extension = extension_of(path);
-    return plan->format ? plan->format : *extension ? smalti__encoder_find(extension + 1) : NULL;
+    const smalti__encoder_format *format = plan->variants[variant].format;
+    return format ? format : *extension ? smalti__encoder_find(extension + 1) : NULL;
 }
 
 /* Where an input's name ends and its extension begins. One that no format has ("photo.xmp") is part of the name, so that
@@ -29,23 +30,24 @@ static const char *stem_end(const char *name)
 }
 
 /* The extension of an output, with its dot: the input's own where it fits the format. */
-static void output_extension(const smalti_plan *plan, const char *name, char *out, size_t out_size)
+static void output_extension(const smalti__encoder_format *format, const char *name, char *out, size_t out_size)
 {
     const char *own = extension_of(name);
     const smalti__encoder_format *of_own = *own ? smalti__encoder_find(own + 1) : NULL;
-    if (of_own && (!plan->format || of_own == plan->format))
+    if (of_own && (!format || of_own == format))
         snprintf(out, out_size, "%s", own);
     else
-        snprintf(out, out_size, ".%s", (plan->format ? plan->format : &smalti__encoder_png)->extensions[0]);
+        snprintf(out, out_size, ".%s", (format ? format : &smalti__encoder_png)->extensions[0]);
 }
 
-static smalti_result expand_template(const smalti_plan *plan, size_t index, FILE *out, smalti_error *error)
+static smalti_result expand_template(const smalti_plan *plan, size_t index, const smalti__variant *variant, FILE *out,
+                                     smalti_error *error)
 {
     const char *name = plan->job->inputs[index].name, *text = plan->job->settings.template_text;
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = stem_end(name);
     char extension[32];
-    output_extension(plan, name, extension, sizeof extension);
-    text = text ? text : "{stem}{ext}";
+    output_extension(variant->format, name, extension, sizeof extension);
+    text = text ? text : variant->width ? "{stem}-{width}{ext}" : "{stem}{ext}";
     if (slash && !strstr(text, "{dir}"))
         fprintf(out, "%.*s/", (int)(slash - name), name);
     while (*text) {
@@ -62,15 +64,19 @@ static smalti_result expand_template(const smalti_plan *plan, size_t index, FILE
             fprintf(out, "%.*s", slash ? (int)(slash - name) : 1, slash ? name : "."), text += length + 1;
         else if (!strncmp(text, "{index}", length + 1))
             fprintf(out, "%06zu", index), text += length + 1;
+        else if (!strncmp(text, "{width}", length + 1) && variant->width)
+            fprintf(out, "%u", variant->width), text += length + 1;
         else
             return smalti__fail(error, SMALTI_E_INVALID_KEY,
-                                "output.template has %.*s: it may have {stem}, {ext}, {name}, {dir} and {index}",
+                                "output.template has %.*s: it may have {stem}, {ext}, {name}, {dir} and {index}, and "
+                                "with output.set {width}",
                                 (int)(length + 1), text);
     }
     return SMALTI_OK;
 }
 
-smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **path, smalti_error *error)
+smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant, char **path,
+                                  smalti_error *error)
 {
     const smalti__settings *settings = &plan->job->settings;
     char *text = NULL;
@@ -87,13 +93,13 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, char **
     } else {
         size_t length = strlen(settings->dir);
         fprintf(out, "%s%s", settings->dir, length && settings->dir[length - 1] == '/' ? "" : "/");
-        result = expand_template(plan, index, out, error);
+        result = expand_template(plan, index, &plan->variants[variant], out, error);
     }
     if (fclose(out) && result == SMALTI_OK)
         result = smalti__fail_nomem(error, size);
-    if (result == SMALTI_OK && !smalti__plan_encoder(plan, text) && strcmp(text, "-"))
-        result = smalti__fail(error, SMALTI_E_INVALID,
-                              "%s: no format has this extension: name one with --format png|jpeg", SMALTI__SHOWN(text));
+    if (result == SMALTI_OK && !smalti__plan_encoder(plan, variant, text) && strcmp(text, "-"))
+        result = smalti__fail(error, SMALTI_E_INVALID, "%s: no format has this extension: name one with --format",
+                              SMALTI__SHOWN(text));
     if (result < 0)
         free(text);
     else
@@ -232,13 +238,13 @@ static void add_target(path_set *set, const char *path, size_t index)
         free(real); /* there already; or none: the task will say that it leads nowhere */
 }
 
-static smalti_result check_output(const smalti_plan *plan, size_t index, path_set *inputs, path_set *outputs,
-                                  folder_cache *cache, smalti_error *error)
+static smalti_result check_output(const smalti_plan *plan, size_t index, size_t variant, path_set *inputs,
+                                  path_set *outputs, folder_cache *cache, smalti_error *error)
 {
     const smalti_job *job = plan->job;
     SMALTI__CLEANUP_FREE char *path = NULL;
     const path_entry *there = NULL;
-    SMALTI__TRY(smalti__plan_output(plan, index, &path, error));
+    SMALTI__TRY(smalti__plan_output(plan, index, variant, &path, error));
     if (!strcmp(path, "-"))
         return SMALTI_OK;
     SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
@@ -266,7 +272,8 @@ smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *er
     path_set inputs = {0}, outputs = {0};
     folder_cache *cache = calloc(1, sizeof *cache);
     smalti_result result = SMALTI_OK;
-    if (!cache || !set_open(&inputs, job->input_count * 2) || !set_open(&outputs, job->input_count))
+    if (!cache || !set_open(&inputs, job->input_count * 2) ||
+        !set_open(&outputs, job->input_count * plan->variant_count))
         result = smalti__fail_nomem(error, job->input_count * 4 * sizeof(path_entry));
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++) {
         const path_entry *there = NULL;
@@ -276,7 +283,8 @@ smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *er
         add_target(&inputs, job->inputs[i].path, i);
     }
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++)
-        result = check_output(plan, i, &inputs, &outputs, cache, error);
+        for (size_t v = 0; v < plan->variant_count && result == SMALTI_OK; v++)
+            result = check_output(plan, i, v, &inputs, &outputs, cache, error);
     set_close(&inputs);
     set_close(&outputs);
     free(cache);

@@ -6,6 +6,10 @@
 #include <pthread.h>
 
 #include "pipeline/plan.h"
+#include "pipeline/relay.h"
+
+/* Inputs smaller than this are read into a lane's buffer, larger ones are mapped; and what a lane keeps between tasks. */
+enum { SMALTI__SMALL_INPUT = 1 << 20, SMALTI__LANE_KEEPS = 2 << 20 };
 
 /* Opaque to callers; the run and its budget look at it. */
 struct smalti_cancel {
@@ -27,6 +31,7 @@ typedef struct smalti__run {
 typedef struct smalti__lane {
     smalti__run *run;
     smalti__pool pool;
+    smalti__route *route; /* of the current task; large, so not on the stack */
 } smalti__lane;
 
 /* Checks options (NULL: defaults) and makes the budget; task_count bounds the lanes. */
@@ -34,15 +39,16 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
                                size_t task_count, smalti_error *error);
 void smalti__run_close(smalti__run *run);
 bool smalti__run_cancelled(const smalti__run *run);
+const int *smalti__run_cancel_flag(const smalti__run *run); /* NULL: cannot be cancelled */
 /* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the
- * lanes and the input (input_bytes) take. */
-smalti_result smalti__run_route(const smalti__run *run, const smalti__reader *reader,
-                                const smalti__encoder_format *format, uint64_t input_bytes, smalti__route *route,
-                                smalti_error *error);
+ * lanes and the input (input_bytes) take. Refuses what the plan's limits do. */
+smalti_result smalti__run_route(const smalti__run *run, smalti__decoder *decoder,
+                                const smalti__encoder_format *const *formats, uint64_t input_bytes,
+                                smalti__route *route, smalti_error *error);
 /* LIMIT_MEMORY when a task of so many bytes alone does not fit the budget beside the lanes. */
 smalti_result smalti__run_fits(const smalti__run *run, size_t bytes, smalti_error *error);
 
-void smalti__lane_open(smalti__lane *lane, smalti__run *run);
+smalti_result smalti__lane_open(smalti__lane *lane, smalti__run *run, smalti_error *error);
 void smalti__lane_close(smalti__lane *lane);
 
 /* Runs task index of the plan: sends its events and fills in *stats of this task. */
@@ -50,6 +56,51 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
 /* Runs the plan's steps from memory to memory, without events but warnings. */
 smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size_t size, const char *name, void **out,
                                       size_t *out_size, smalti_stats *stats, smalti_error *error);
+
+/* One output of a task while it is made. */
+typedef struct smalti__branch {
+    char *path; /* owned; NULL: none */
+    smalti__sink sink;
+    smalti__flow *flow; /* NULL: rows come to the encoder as the plan's steps gave them */
+    smalti__encoder *encoder;
+    smalti__relay *relay; /* NULL: the lane encodes */
+    struct branch_user *user; /* of flow; owned */
+    smalti__shape out; /* as encoded */
+} smalti__branch;
+
+/* A task while it runs. */
+typedef struct smalti__task {
+    smalti__lane *lane;
+    size_t index;
+    const char *name; /* of the input */
+    smalti_stats *stats;
+    smalti__stop stop;
+    smalti__source source;
+    smalti__decoder *decoder;
+    smalti__metadata metadata; /* that may leave */
+    smalti__flow *flow;
+    smalti__branch branches[SMALTI__VARIANTS_MAX];
+    size_t admitted; /* bytes taken from the budget */
+    uint64_t progress_ns;
+    uint32_t rows_done;
+    uint32_t frame_ms; /* of the frame on its way */
+    char *measures; /* JSON, owned */
+} smalti__task;
+
+/* Memory for what the task turned out to need, without waiting. In task.c. */
+smalti_result smalti__task_more(void *task, size_t bytes, smalti_error *error);
+/* A warning of the task's as an event: user is the task. */
+void smalti__task_warn(void *task, const char *message);
+
+/* In outputs.c: the far end of a task's flow. */
+smalti_result smalti__outputs_begin(void *task, const smalti__shape *last, smalti__shape *out, smalti_error *error);
+smalti_result smalti__outputs_rows(void *task, const void *rows, size_t pitch, uint32_t count, smalti_error *error);
+/* Behind the last row of a frame; and of all. */
+smalti_result smalti__outputs_frame_end(smalti__task *task, smalti_error *error);
+smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error);
+void smalti__outputs_close(smalti__task *task);
+/* In measures.c: what the measuring kernels of all flows found, as JSON in task->measures. */
+smalti_result smalti__task_measures(smalti__task *task, smalti_error *error);
 
 /* Adds the sums of one task to those of a run. */
 void smalti__stats_add(smalti_stats *sum, const smalti_stats *task);

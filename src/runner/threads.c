@@ -33,14 +33,15 @@ static void *lane_main(void *argument)
     struct shared *shared = argument;
     size_t count = shared->run->plan->job->input_count;
     smalti__lane lane;
-    smalti__lane_open(&lane, shared->run);
+    smalti_error no_lane = {0};
+    smalti_result opened = smalti__lane_open(&lane, shared->run, &no_lane);
     for (;;) {
         size_t index = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
-        smalti_stats stats;
-        smalti_error error = {0};
+        smalti_stats stats = {.size = sizeof stats, .tasks = 1, .failed = 1};
+        smalti_error error = no_lane;
         if (index >= count)
             break;
-        smalti_result result = smalti__task_run(&lane, index, &stats, &error);
+        smalti_result result = opened < 0 ? opened : smalti__task_run(&lane, index, &stats, &error);
         record(shared, index, &stats, result, &error);
     }
     smalti__lane_close(&lane);
@@ -96,9 +97,9 @@ smalti_result smalti_plan_run_memory(const smalti_plan *plan, const smalti_run_o
     smalti__lane lane;
     smalti_stats local;
     SMALTI__TRY(smalti__run_open(&run, plan, options, 1, error));
-    smalti__lane_open(&lane, &run);
-    smalti_result result =
-        smalti__task_run_memory(&lane, data, size, name, out, out_size, stats ? stats : &local, error);
+    smalti_result result = smalti__lane_open(&lane, &run, error);
+    if (result == SMALTI_OK)
+        result = smalti__task_run_memory(&lane, data, size, name, out, out_size, stats ? stats : &local, error);
     smalti__lane_close(&lane);
     smalti__run_close(&run);
     return result;

@@ -6,7 +6,7 @@
 enum { STRIP_BYTES = 192 * 1024, STRIP_ROWS_MIN = 8, STRIP_ROWS_MAX = 64, HALO_ROWS_MAX = 96 };
 
 struct stage {
-    const smalti__step *step;
+    const smalti__kernel_step *step;
     smalti__instance *instance;
     bool keeps_rows; /* a measure, or in place: what leaves the stage lies in its window */
     bool measure;
@@ -90,7 +90,7 @@ static smalti_result step_shape(const smalti_kernel_info *info, const smalti__sh
     return SMALTI_OK;
 }
 
-smalti_result smalti__chain_route(const smalti__step *steps, size_t step_count, const smalti__shape *in,
+smalti_result smalti__chain_route(const smalti__kernel_step *steps, size_t step_count, const smalti__shape *in,
                                   smalti__shape *shapes, smalti__shape *out, smalti_error *error)
 {
     smalti__shape at = *in;
@@ -136,7 +136,7 @@ static smalti_result stage_sizes(struct stage *stage, uint32_t rows, size_t *win
 
 static void stage_init(struct stage *stage, const smalti__chain_setup *setup, size_t index, const smalti__shape *seen)
 {
-    const smalti__step *step = &setup->steps[index];
+    const smalti__kernel_step *step = &setup->steps[index];
     const smalti_kernel_info *info = smalti_kernel_describe(step->kernel);
     bool stays = setup->rows_stay && index + 1 == setup->step_count;
     stage->step = step;
@@ -196,7 +196,7 @@ smalti_result smalti__chain_bytes(const smalti__chain_setup *setup, size_t *byte
 
 bool smalti__chain_can_stay(const smalti__chain_setup *setup)
 {
-    const smalti__step *last = setup->step_count ? &setup->steps[setup->step_count - 1] : NULL;
+    const smalti__kernel_step *last = setup->step_count ? &setup->steps[setup->step_count - 1] : NULL;
     return !last || smalti_kernel_describe(last->kernel)->kind != SMALTI_KERNEL_MEASURE;
 }
 

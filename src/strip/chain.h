@@ -18,14 +18,14 @@
 enum { SMALTI__STEPS_MAX = 64 }; /* steps in one job */
 
 /* One kernel step of a plan: constant while tasks run. */
-typedef struct smalti__step {
+typedef struct smalti__kernel_step {
     smalti_kernel *kernel; /* one reference */
     double *params;        /* owned, descriptor order */
     uint32_t halo;         /* for these parameters */
-} smalti__step;
+} smalti__kernel_step;
 
 typedef struct smalti__chain_setup {
-    const smalti__step *steps; /* borrowed, as everything here, while the chain lives */
+    const smalti__kernel_step *steps; /* borrowed, as everything here, while the chain lives */
     size_t step_count;
     smalti__shape in;      /* rows pushed */
     smalti__shape out;     /* rows emitted: the last kernel's, or what they are to be converted to */
@@ -42,7 +42,7 @@ typedef struct smalti__chain smalti__chain;
 
 /* The shape each step sees: shapes[i] of step i, *out behind the last. Samples and channels stay as they are where the
  * kernel accepts them. UNSUPPORTED when a kernel cannot take the image; the message says what it takes. */
-smalti_result smalti__chain_route(const smalti__step *steps, size_t step_count, const smalti__shape *in,
+smalti_result smalti__chain_route(const smalti__kernel_step *steps, size_t step_count, const smalti__shape *in,
                                   smalti__shape *shapes, smalti__shape *out, smalti_error *error);
 
 /* Rows of a strip, and an upper bound of the memory that the chain will take without the kernels' own scratch. */

@@ -37,7 +37,7 @@ TEST("a job is read as it is written and printed so that it reads the same")
                             "\"#0a0B0c\", \"subsampling\": 444}, \"input\": {\"orient\": false}}");
     CHECK_INT(smalti_job_input_count(job), 2);
     CHECK_STR(job->inputs[0].name, "a.png");
-    CHECK_STR(job->steps[0].params, "amount=0.25,n=3");
+    CHECK_STR(job->steps[0].values[1].text, "amount=0.25,n=3");
     CHECK_INT(job->settings.quality, 91);
     CHECK_INT(job->settings.background, 0x0a0b0c);
     CHECK_INT(job->settings.metadata, SMALTI__METADATA_ALL);
@@ -200,7 +200,7 @@ static char *output_of(const char *path, const char *name, const char *key, cons
     if (format)
         CHECK_OK(smalti_job_set(job, "output.format", format, &error), error);
     CHECK_OK(smalti_plan_new(job, &plan, &error), error);
-    CHECK_OK(smalti__plan_output(plan, 0, &output, &error), error);
+    CHECK_OK(smalti__plan_output(plan, 0, 0, &output, &error), error);
     smalti_plan_free(plan);
     smalti_job_free(job);
     return output;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A run of a plan: its options, its budget, its lanes. */
+#include <unistd.h>
+
+#include "pipeline/task.h"
+
+static uint64_t default_memory(void)
+{
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return machine / 2 < 1u << 30 ? machine / 2 : 1u << 30;
+}
+
+smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const smalti_run_options *options,
+                               size_t task_count, smalti_error *error)
+{
+    *run = (smalti__run){.plan = plan};
+    if (options && options->size)
+        memcpy(&run->options, options, options->size < sizeof *options ? options->size : sizeof *options);
+    smalti_run_options *all = &run->options;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (!all->jobs)
+        all->jobs = processors > 0 ? (uint32_t)processors : 1;
+    if (all->jobs > 1024)
+        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%u lanes are more than 1024", all->jobs);
+    if (!all->memory_bytes)
+        all->memory_bytes = default_memory();
+    run->lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS;
+    /* at most half of the budget may be tied up in lanes, so that a task can have the rest */
+    uint64_t lanes = all->memory_bytes / 2 / run->lane_bytes;
+    lanes = lanes < all->jobs ? lanes : all->jobs;
+    lanes = lanes < task_count ? lanes : task_count;
+    run->lanes = lanes ? (uint32_t)lanes : 1;
+    run->spare_lanes = all->jobs > task_count;
+    size_t tied = run->lanes * run->lane_bytes;
+    run->budget = smalti__budget_new(all->memory_bytes > tied ? all->memory_bytes - tied : 0);
+    if (!run->budget)
+        return smalti__fail_nomem(error, 1);
+    pthread_mutex_init(&run->event_lock, NULL);
+    return SMALTI_OK;
+}
+
+void smalti__run_close(smalti__run *run)
+{
+    if (!run->budget)
+        return;
+    smalti__budget_free(run->budget);
+    pthread_mutex_destroy(&run->event_lock);
+}
+
+const int *smalti__run_cancel_flag(const smalti__run *run)
+{
+    return run->options.cancel ? &run->options.cancel->requested : NULL;
+}
+
+bool smalti__run_cancelled(const smalti__run *run)
+{
+    const int *flag = smalti__run_cancel_flag(run);
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+smalti_result smalti_cancel_new(smalti_cancel **cancel, smalti_error *error)
+{
+    *cancel = calloc(1, sizeof **cancel);
+    return *cancel ? SMALTI_OK : smalti__fail_nomem(error, sizeof **cancel);
+}
+
+void smalti_cancel_request(smalti_cancel *cancel)
+{
+    __atomic_store_n(&cancel->requested, 1, __ATOMIC_RELAXED);
+}
+
+void smalti_cancel_free(smalti_cancel *cancel)
+{
+    free(cancel);
+}
+
+/* What the file says it will become, against the limits. */
+static smalti_result check_limits(const smalti_plan *plan, const smalti__decoder *decoder, smalti_error *error)
+{
+    const smalti_info *info = &decoder->info;
+    uint64_t ratio = plan->limits.ratio, size = decoder->source->size;
+    if (ratio && size && info->decoded_bytes / size >= ratio)
+        return smalti__fail(
+            error, SMALTI_E_LIMIT_RATIO,
+            "%ux%u pixels decode to %llu times the file's %llu bytes, the limit is %llu times: raise it "
+            "with limits.ratio (--max-ratio)",
+            info->width, info->height, (unsigned long long)(info->decoded_bytes / size), (unsigned long long)size,
+            (unsigned long long)ratio);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__run_route(const smalti__run *run, smalti__decoder *decoder,
+                                const smalti__encoder_format *const *formats, uint64_t input_bytes,
+                                smalti__route *route, smalti_error *error)
+{
+    uint64_t tied = run->lanes * run->lane_bytes + input_bytes, memory = run->options.memory_bytes;
+    const smalti_plan *plan = run->plan;
+    SMALTI__TRY(check_limits(plan, decoder, error));
+    SMALTI__TRY(smalti__route_make(plan, decoder, formats, run->options.strip_rows, run->spare_lanes, route, error));
+    if (route->relay && route->total_bytes > (memory > tied ? memory - tied : 0)) /* the lane can encode, in less */
+        return smalti__route_make(plan, decoder, formats, run->options.strip_rows, false, route, error);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__run_fits(const smalti__run *run, size_t bytes, smalti_error *error)
+{
+    size_t tied = run->lanes * run->lane_bytes;
+    if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
+        return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
+                            "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",
+                            (bytes + tied + 1023) / 1024, (unsigned long long)run->options.memory_bytes / 1024);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__lane_open(smalti__lane *lane, smalti__run *run, smalti_error *error)
+{
+    *lane = (smalti__lane){.run = run, .route = calloc(1, sizeof(smalti__route))};
+    return lane->route ? SMALTI_OK : smalti__fail_nomem(error, sizeof(smalti__route));
+}
+
+void smalti__lane_close(smalti__lane *lane)
+{
+    smalti__pool_trim(&lane->pool, 0);
+    free(lane->route);
+}
+
+void smalti__stats_add(smalti_stats *sum, const smalti_stats *task)
+{
+    /* the fields from tasks on are counters; wall time and peak are the run's own */
+    uint64_t wall = sum->wall_ns, peak = sum->peak_bytes;
+    uint64_t *to = &sum->tasks;
+    const uint64_t *from = &task->tasks;
+    size_t count = (sizeof *sum - offsetof(smalti_stats, tasks)) / sizeof *to;
+    for (size_t i = 0; i < count; i++)
+        to[i] += from[i];
+    sum->wall_ns = wall;
+    sum->peak_bytes = peak;
+}
