@@ -124,7 +124,7 @@ static void open_way(struct way *way, const struct subject *subject, int variant
     must(smalti_plan_new(job, &way->plan, &error), &error);
     smalti_job_free(job);
     if (variant != WASM) {
-        smalti__step *step = &way->plan->steps[0];
+        smalti__kernel_step *step = way->plan->steps[0].prepared;
         smalti_kernel_unref(step->kernel);
         step->kernel = NULL;
         must(smalti__kernel_load_native(subject->descriptor, &subject->native[variant], &step->kernel, &error), &error);
@@ -169,8 +169,8 @@ static bool same_outputs(const struct way *a, const struct way *b)
     for (size_t i = 0; same && i < smalti_job_input_count(a->plan->job); i++) {
         smalti_error error;
         char *path_a, *path_b;
-        must(smalti__plan_output(a->plan, i, &path_a, &error), &error);
-        must(smalti__plan_output(b->plan, i, &path_b, &error), &error);
+        must(smalti__plan_output(a->plan, i, 0, &path_a, &error), &error);
+        must(smalti__plan_output(b->plan, i, 0, &path_b, &error), &error);
         same = same_file(path_a, path_b);
         free(path_a);
         free(path_b);

@@ -193,7 +193,15 @@ static smalti_result read_steps(smalti_job *job, json_t *steps, smalti_error *er
     json_t *step;
     if (!json_is_array(steps))
         return wrong_type("steps", "an array", steps, error);
-    json_array_foreach(steps, index, step) SMALTI__TRY(read_step(job, index, step, error));
+    json_array_foreach(steps, index, step)
+    {
+        char place[32];
+        smalti_result result = read_step(job, index, step, error);
+        snprintf(place, sizeof place, "steps[%zu]", index);
+        if (result < 0 && error && strncmp(error->message, "steps[", 6))
+            smalti__error_prefix(error, place);
+        SMALTI__TRY(result);
+    }
     return SMALTI_OK;
 }
 

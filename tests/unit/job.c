@@ -80,7 +80,16 @@ TEST("a mistake in a job is one error that names the key")
     refused("{\"output\": {\"overwrite\": 1}}", SMALTI_E_INVALID_TYPE, "output.overwrite");
     refused("{\"output\": []}", SMALTI_E_INVALID_TYPE, "output is to be an object, not an array");
     refused("{\"steps\": {}}", SMALTI_E_INVALID_TYPE, "steps");
-    refused("{\"steps\": [{\"resize\": {}}]}", SMALTI_E_INVALID_KEY, "steps[0]");
+    refused("{\"steps\": [{\"resize\": {}}]}", SMALTI_E_INVALID, "steps[0]: step resize takes width");
+    refused("{\"steps\": [{\"flip\": true}, {\"rezise\": {}}]}", SMALTI_E_INVALID_KEY, "there is no step \"rezise\"");
+    refused("{\"steps\": [{\"resize\": {\"width\": \"8\"}}]}", SMALTI_E_INVALID_TYPE,
+            "steps[0]: resize.width is to be a whole number, not a string");
+    refused("{\"steps\": [{\"resize\": {\"widht\": 8}}]}", SMALTI_E_INVALID_KEY,
+            "no parameter \"widht\": it has width");
+    refused("{\"steps\": [{\"resize\": {\"width\": 0}}]}", SMALTI_E_INVALID_RANGE, "from 1 to");
+    refused("{\"steps\": [{\"resize\": {\"width\": 8, \"percent\": 3}}]}", SMALTI_E_INVALID, "steps[0]: step resize");
+    refused("{\"steps\": [{\"resize\": {\"width\": 8, \"fit\": \"best\"}}]}", SMALTI_E_INVALID_RANGE,
+            "inside|outside|cover|contain|fill");
     refused("{\"steps\": [{\"kernel\": {}}]}", SMALTI_E_INVALID_KEY, "steps[0].kernel has no module");
     refused("{\"steps\": [{\"kernel\": {\"module\": \"k\", \"params\": {\"a\": \"1\"}}}]}", SMALTI_E_INVALID_TYPE,
             "steps[0].kernel.params.a");

@@ -574,9 +574,9 @@ TEST("the memory a task asks for does not grow with the image's height")
 {
     uint64_t asked[2];
     for (int i = 0; i < 2; i++) {
-        smalti_image image = picture(300, i ? 4000 : 400, 3, SMALTI_SAMPLE_U8, 3);
+        smalti_image image = picture(300, i ? 16000 : 4000, 3, SMALTI_SAMPLE_U8, 3);
         smalti_plan *plan = PLAN("gaussian-blur");
-        asked[i] = stats_of(plan, &image, "png", 0).peak_bytes - 0;
+        asked[i] = stats_of(plan, &image, "png", 0).peak_bytes;
         smalti_plan_free(plan);
         smalti_image_free(&image);
     }
