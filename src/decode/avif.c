@@ -7,7 +7,7 @@
 enum {
     MOST_FRAMES = 1 << 16, /* libavif keeps 48 bytes of each when it opens a file */
     LIBRARY_BYTES = 6 << 20, /* code and tables that loading the library made memory of */
-    DECODER_BYTES = 6 << 20, /* an AV1 decoder and its threads, without pictures */
+    DECODER_BYTES = 2 << 20, /* an AV1 decoder and its threads, without pictures */
     REFERENCES = 9 /* pictures that a sequence's decoder keeps, and the one on its way */
 };
 
@@ -142,13 +142,19 @@ static smalti_result read_crop(smalti__avif *self, smalti_error *error)
     return SMALTI_OK;
 }
 
-/* Bytes of a decoded picture: AV1 pads to 128 pixels, and dav1d keeps what its filters need beside it. */
+/* Bytes of a decoded picture, and what dav1d keeps beside it: 0.8 bytes of a pixel for its filters and block modes, measured
+ * (1.2 with 16-bit samples). AV1 pads to 128 pixels. */
 static bool picture_bytes(const smalti__avif *self, uint64_t pixels, size_t *bytes)
 {
-    size_t planes = self->format == AVIF_PIXEL_FORMAT_YUV400 ? 2 : self->format == AVIF_PIXEL_FORMAT_YUV420 ? 3 : 6;
-    size_t halves;
-    return smalti__mul(pixels, planes * (self->depth > 8 ? 2 : 1), &halves) &&
-           smalti__add(halves / 2, halves / 16, bytes);
+    size_t sixteenths = self->format == AVIF_PIXEL_FORMAT_YUV400   ? 17
+                        : self->format == AVIF_PIXEL_FORMAT_YUV420 ? 26
+                        : self->format == AVIF_PIXEL_FORMAT_YUV422 ? 34
+                                                                   : 51;
+    sixteenths = self->depth > 8 ? 2 * sixteenths + 20 : sixteenths + 16;
+    size_t product;
+    bool fits = smalti__mul(pixels, sixteenths, &product);
+    *bytes = product / 16;
+    return fits;
 }
 
 static size_t work_bytes(const smalti__avif *self, const smalti__avif_boxes *boxes)

@@ -59,7 +59,8 @@ static void on_unmap(thandle_t user, void *data, toff_t size)
 }
 
 /* Keeps the first message, in our style. */
-static void keep_message(smalti__tiff *tiff, const char *format, va_list arguments)
+__attribute__((__format__(__printf__, 2, 0))) static void keep_message(smalti__tiff *tiff, const char *format,
+                                                                       va_list arguments)
 {
     char text[SMALTI__MESSAGE_PART];
     if (tiff->message[0])
@@ -73,7 +74,8 @@ static void keep_message(smalti__tiff *tiff, const char *format, va_list argumen
     smalti__printable(text, length, tiff->message, sizeof tiff->message);
 }
 
-static int on_error(TIFF *handle, void *user, const char *module, const char *format, va_list arguments)
+__attribute__((__format__(__printf__, 4, 0))) static int on_error(TIFF *handle, void *user, const char *module,
+                                                                  const char *format, va_list arguments)
 {
     (void)handle, (void)module;
     keep_message(user, format, arguments);
@@ -81,7 +83,8 @@ static int on_error(TIFF *handle, void *user, const char *module, const char *fo
 }
 
 /* While a directory is read, libtiff warns of much that is harmless. */
-static int on_warning(TIFF *handle, void *user, const char *module, const char *format, va_list arguments)
+__attribute__((__format__(__printf__, 4, 0))) static int on_warning(TIFF *handle, void *user, const char *module,
+                                                                    const char *format, va_list arguments)
 {
     (void)handle, (void)module;
     if (((smalti__tiff *)user)->collect_warnings)
@@ -236,7 +239,8 @@ static smalti_result set_up(smalti__tiff *tiff, smalti_error *error)
     SMALTI__TRY(smalti__tiff_page_read(tiff, error));
     smalti__tiff_page_info(tiff);
     SMALTI__TRY(smalti__decoder_check_pixels(base, error));
-    base->info.frames = tiff->lib->TIFFNumberOfDirectories(tiff->handle[0]);
+    uint32_t pages = tiff->lib->TIFFNumberOfDirectories(tiff->handle[0]);
+    base->info.frames = pages ? pages : 1; /* 0: the chain of directories is broken */
     if (base->options.all_frames && base->options.max_frames && base->info.frames > base->options.max_frames)
         return smalti__source_fail(base->source, error, SMALTI_E_LIMIT_FRAMES, SMALTI_NO_OFFSET,
                                    "%u pages, more than the limit of %u", base->info.frames, base->options.max_frames);

@@ -225,7 +225,7 @@ smalti_result smalti__tiff_pixels_start(smalti__tiff *tiff, smalti_error *error)
         bytes = map[0][i] < 256 && map[1][i] < 256 && map[2][i] < 256;
     for (uint32_t i = 0; i < count; i++)
         for (int c = 0; c < 3; c++)
-            *out++ = (uint8_t)(bytes ? map[c][i] : (map[c][i] * 255u + 32767) / 65535);
+            *out++ = (uint8_t)(bytes ? map[c][i] : map[c][i] >> 8); /* some make v × 256 of v, some v × 257 */
     return SMALTI_OK;
 }
 

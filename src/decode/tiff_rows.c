@@ -8,8 +8,7 @@ enum {
     WHOLE_STRIP = 1 << 20,
     /* State of a handle and its codec: LZW's table is the largest, 90 KiB, and zlib's window. */
     HANDLE_BYTES = 256 << 10,
-    ZSTD_BYTES = 9 << 20, /* a window of 8 MiB */
-    LZMA_BYTES = 65 << 20 /* a dictionary of 64 MiB, of xz's highest preset */
+    WINDOW_STATE = 1 << 20 /* of zstd's and xz's decoders, beside their windows */
 };
 
 static uint32_t rows_in_buffer(const smalti__tiff *tiff)
@@ -30,14 +29,16 @@ static uint32_t handles(const smalti__tiff *tiff)
 static size_t codec_bytes(const smalti__tiff *tiff)
 {
     const smalti__tiff_page *page = &tiff->page;
-    size_t unit = page->tiled ? page->tile_bytes : page->row_bytes * page->rows_per_strip;
+    size_t unit = page->tile_bytes;
+    if (!page->tiled && !smalti__mul(page->row_bytes, page->rows_per_strip, &unit))
+        unit = SIZE_MAX;
     switch (page->compression) {
     case COMPRESSION_JPEG: /* a progressive one holds two bytes for each sample of the tile or strip */
         return unit < SIZE_MAX / 8 ? unit * 3 + HANDLE_BYTES : SIZE_MAX / 8;
     case COMPRESSION_ZSTD:
-        return ZSTD_BYTES;
     case COMPRESSION_LZMA:
-        return LZMA_BYTES;
+        /* a stream may ask for any window: the memory behind it is real as far as pixels were written there */
+        return unit < SIZE_MAX / 2 ? unit + WINDOW_STATE : SIZE_MAX / 2;
     default:
         return page->row_bytes * 2; /* predictors and run lengths */
     }

@@ -449,3 +449,63 @@ TEST("memory stops at its limit, not one byte before")
     CHECK_INT(smalti__sink_write(&sink, pattern, SIZE_MAX, &error), SMALTI_E_NOMEM);
     smalti__sink_close(&sink);
 }
+
+/* Begins with other bytes, which are put right at the end. */
+static int write_patched(smalti__sink *sink, smalti_error *error)
+{
+    static const uint8_t wrong[100];
+    int result = smalti__sink_rewritable(sink, error);
+    result = result ? result : smalti__sink_write(sink, wrong, sizeof wrong, error);
+    for (size_t at = sizeof wrong; !result && at < STREAMED; at += 9900)
+        result = smalti__sink_write(sink, pattern + at, STREAMED - at < 9900 ? STREAMED - at : 9900, error);
+    result = result ? result : smalti__sink_patch(sink, 60, pattern + 60, 40, error);
+    return result ? result : smalti__sink_patch(sink, 0, pattern, 60, error);
+}
+
+TEST("a head that is known at the end is put into files, streams and memory")
+{
+    smalti_error error;
+    smalti__sink sink;
+    const char *path = file_path("patched"), *fifo = file_path("patched-fifo");
+    pattern_bytes();
+    CHECK_OK(smalti__sink_open_file(&sink, path, true, &error), error);
+    CHECK_OK(write_patched(&sink, &error), error);
+    CHECK_OK(smalti__sink_commit(&sink, &error), error);
+    smalti__sink_close(&sink);
+    struct drain reader = {.path = path};
+    drain(&reader);
+    CHECK_INT(reader.good, STREAMED);
+
+    CHECK(!mkfifo(fifo, 0600));
+    reader = (struct drain){.path = fifo};
+    pthread_t thread;
+    CHECK(!pthread_create(&thread, NULL, drain, &reader));
+    int result = smalti__sink_open_file(&sink, fifo, true, &error);
+    result = result ? result : write_patched(&sink, &error);
+    result = result ? result : smalti__sink_commit(&sink, &error);
+    smalti__sink_close(&sink);
+    pthread_join(thread, NULL);
+    CHECK_OK(result, error);
+    CHECK_INT(reader.good, STREAMED);
+
+    CHECK_OK(smalti__sink_open_memory(&sink, 0, &error), error);
+    CHECK_OK(write_patched(&sink, &error), error);
+    size_t size;
+    uint8_t *data = smalti__sink_take(&sink, &size);
+    smalti__sink_close(&sink);
+    bool same = size == STREAMED && !memcmp(data, pattern, size);
+    free(data);
+    CHECK(same);
+}
+
+TEST("bytes that were not written cannot be overwritten")
+{
+    smalti_error error;
+    smalti__sink sink;
+    CHECK_OK(smalti__sink_open_memory(&sink, 0, &error), error);
+    CHECK_OK(smalti__sink_write(&sink, "abc", 3, &error), error);
+    CHECK_INT(smalti__sink_patch(&sink, 2, "xy", 2, &error), SMALTI_E_INVALID);
+    CHECK_INT(smalti__sink_patch(&sink, UINT64_MAX, "xy", 2, &error), SMALTI_E_INVALID);
+    CHECK_OK(smalti__sink_patch(&sink, 1, "xy", 2, &error), error);
+    smalti__sink_close(&sink);
+}
