@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the pixels that `smalti run` decodes with what other libraries make of the same files.
 
-The files are made here, by Pillow (which has to be there: `pip install pillow numpy`), and by tifffile, ImageMagick's
-convert and vips where they are installed. What is lossless has to be exact; of lossy formats the decoders may differ by the
-few levels that a case allows. Prints a table, and exits with 1 when something does not match. Use: correct.py [FORMAT...]"""
+The files are made here, by Pillow and numpy, which have to be there, by tifffile if it is (`pip install pillow numpy
+tifffile imagecodecs`), and by hand. What is lossless has to be exact; of lossy formats the decoders may differ by the few
+levels that a case allows. Prints a table, and exits with 1 when something does not match. Use: correct.py [FORMAT...]"""
 import argparse
 import io
-
 import struct
 import subprocess
 import sys
