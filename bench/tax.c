@@ -169,8 +169,8 @@ static bool same_outputs(const struct way *a, const struct way *b)
     for (size_t i = 0; same && i < smalti_job_input_count(a->plan->job); i++) {
         smalti_error error;
         char *path_a, *path_b;
-        must(smalti__plan_output(a->plan, i, 0, &path_a, &error), &error);
-        must(smalti__plan_output(b->plan, i, 0, &path_b, &error), &error);
+        must(smalti__plan_output(a->plan, i, 0, NULL, &path_a, &error), &error);
+        must(smalti__plan_output(b->plan, i, 0, NULL, &path_b, &error), &error);
         same = same_file(path_a, path_b);
         free(path_a);
         free(path_b);

@@ -89,6 +89,17 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_image_read(const char *path, s
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_image_read_memory(const void *data, size_t size, const char *name,
                                                                     smalti_image *image, smalti_error *error);
 
+/** A format of image files. Static. */
+typedef struct smalti_format_info {
+    const char *name;              /**< "jpeg", as in smalti_info.format */
+    const char *const *extensions; /**< lower case, without dot; the first is used for new files; NULL-terminated */
+    bool reads, writes;
+} smalti_format_info;
+
+/** The formats there are: smalti_format_describe of 0 to smalti_format_count() − 1; NULL past the end. */
+SMALTI_API size_t smalti_format_count(void);
+SMALTI_API const smalti_format_info *smalti_format_describe(size_t index);
+
 /** How to encode. Zero in a field means its default. */
 typedef struct smalti_encode_options {
     size_t size; /**< sizeof(smalti_encode_options) */

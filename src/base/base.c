@@ -179,7 +179,7 @@ smalti_result smalti__stop_check(const smalti__stop *stop, smalti_error *error)
         return smalti__fail(error, SMALTI_E_CANCELLED, "cancelled");
     if (stop && stop->deadline_ns && smalti__now_ns() > stop->deadline_ns)
         return smalti__fail(error, SMALTI_E_LIMIT_TIME,
-                            "took longer than the limit of %llu ms (limits.task_ms, --limit-time)",
+                            "took longer than the limit of %llu ms (limits.task_ms, --time-limit)",
                             (unsigned long long)stop->limit_ms);
     return SMALTI_OK;
 }

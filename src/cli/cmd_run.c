@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * smalti run: a job from the command line, and its run. */
 #include "cli/report.h"
+#include "cli/run_options.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -10,167 +11,14 @@
 
 static int run(const cli_arguments *arguments);
 
-static const cli_option options[] = {
-    {.group = "Inputs",
-     .name = "recursive",
-     .letter = 'r',
-     .summary = "take folders with everything below them, and keep the folders in the names of outputs"},
-    {.name = "files-from",
-     .kind = CLI_FILE,
-     .placeholder = "LIST",
-     .summary = "read names of inputs from a file, '-' for standard input: one on each line, or ended by NUL as "
-                "'find -print0' writes them (found out by itself)"},
-    {.name = "null", .letter = '0', .summary = "names in LIST end with NUL, whatever it looks like"},
-    {.name = "job",
-     .kind = CLI_FILE,
-     .placeholder = "FILE",
-     .summary = "start from a job in JSON, '-' for standard input; inputs and kernels given here are added to it, "
-                "other options replace what it says"},
-    {.name = "lenient",
-     .key = "input.lenient",
-     .key_value = "true",
-     .summary = "keep what can be decoded of a damaged image, and warn"},
-    {.name = "no-auto-orient",
-     .key = "input.orient",
-     .key_value = "false",
-     .summary = "leave pixels as stored instead of turning them upright as EXIF says"},
-
-    {.group = "Kernels",
-     .name = "kernel",
-     .letter = 'k',
-     .repeat = true,
-     .kind = CLI_KERNEL,
-     .placeholder = "KERNEL",
-     .summary = "run a kernel: the name of a shipped one (see 'smalti kernel list') or a file, with its parameters "
-                "behind a colon: sharpen:amount=0.7 or ./mine.wasm:radius=3,mix=0.5; several run in the order given, "
-                "in one pass"},
-    {.name = "kernel-deadline",
-     .kind = CLI_DURATION,
-     .placeholder = "TIME",
-     .min = 1,
-     .max = 24 * 3600 * 1000,
-     .key = "limits.kernel_ms",
-     .summary = "end a kernel's call that takes longer (default 10s)"},
-    {.name = "kernel-memory",
-     .kind = CLI_SIZE,
-     .placeholder = "SIZE",
-     .min = 65536,
-     .max = UINT64_C(4) << 30,
-     .key = "limits.kernel_memory",
-     .summary = "memory that one instance of a kernel may have (default 256M)"},
-
-    {.group = "Output",
-     .name = "output",
-     .letter = 'o',
-     .kind = CLI_FILE,
-     .placeholder = "PATH",
-     .summary = "folder for the outputs, made when it is not there; with one input also a file (a name that ends in "
-                ".png, .jpg or .jpeg) or '-' for standard output. Kernels that only measure need none"},
-    {.name = "template",
-     .kind = CLI_TEXT,
-     .placeholder = "TEXT",
-     .key = "output.template",
-     .summary = "names of outputs in the folder (default '{stem}{ext}'): {stem} is the input's name without its "
-                "ending, {ext} the ending of the output's format with its dot, {name} the input's name, {dir} its "
-                "folder below the one given, {index} its number"},
-    {.name = "format",
-     .kind = CLI_CHOICE,
-     .placeholder = "FORMAT",
-     .choices = "png|jpeg",
-     .key = "output.format",
-     .summary = "format of outputs: png or jpeg (default: what the output's name says, or the input's; png when "
-                "neither says anything)"},
-    {.name = "quality",
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 100,
-     .key = "output.quality",
-     .summary = "JPEG quality, 1 to 100 (default 80)"},
-    {.name = "subsampling",
-     .kind = CLI_CHOICE,
-     .placeholder = "MODE",
-     .choices = "420|422|444",
-     .key = "output.subsampling",
-     .summary = "JPEG chroma subsampling: 420 (default), 422 or 444"},
-    {.name = "png-effort",
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 9,
-     .key = "output.png_effort",
-     .summary = "PNG compression, 1 (fastest) to 9 (smallest); default 4"},
-    {.name = "background",
-     .kind = CLI_COLOR,
-     .placeholder = "RRGGBB",
-     .key = "output.background",
-     .summary = "colour behind transparent pixels in a JPEG (default ffffff)"},
-    {.name = "keep-metadata",
-     .key = "output.metadata",
-     .key_value = "all",
-     .summary = "keep EXIF (with places and dates) and XMP; otherwise only the colour profile is kept"},
-    {.name = "skip-existing",
-     .key = "output.skip_existing",
-     .key_value = "true",
-     .summary = "leave out inputs whose output is there already: goes on with a batch that was stopped"},
-    {.name = "overwrite",
-     .key = "output.overwrite",
-     .key_value = "true",
-     .summary = "let an output replace its own input"},
-
-    {.group = "Running",
-     .name = "jobs",
-     .letter = 'j',
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 1024,
-     .summary =
-         "threads that work at the same time (default: one for each processor, which is also the most: what runs "
-         "is computing, and more threads only push each other out of the caches)"},
-    {.name = "memory",
-     .kind = CLI_SIZE,
-     .placeholder = "SIZE",
-     .min = 1 << 20,
-     .max = UINT64_C(1) << 46,
-     .summary = "memory for images in work (default: 1G, or half of the machine's); inputs wait their turn"},
-    {.name = "max-pixels",
-     .kind = CLI_PIXELS,
-     .placeholder = "N",
-     .min = 1,
-     .max = UINT64_C(1) << 62,
-     .key = "limits.pixels",
-     .summary = "refuse images with more pixels (default 268402689); N may end in k, M or G"},
-    {.name = "strip-rows",
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 65536,
-     .summary = "rows worked on at a time (default: chosen from the image); the outputs are the same for any"},
-    {.name = "at",
-     .kind = CLI_TEXT,
-     .placeholder = "PLACE",
-     .summary = "where to run: 'threads' of this process (default); there is no other place in this version"},
-    {.name = "dry-run", .summary = "print what would be done, and do nothing"},
-
-    {.group = "Reports",
-     .name = "progress",
-     .kind = CLI_CHOICE,
-     .placeholder = "MODE",
-     .choices = "auto|json|none",
-     .summary = "auto: a bar, when standard error is a terminal (default); json: an object on a line of standard "
-                "error for every event; none"},
-    {.name = "json", .summary = "write results and a summary to standard output as JSON"},
-    {.name = "stats", .summary = "tell where time and memory went, on standard error"},
-    {.name = "quiet", .letter = 'q', .summary = "no progress, warnings or summary, only errors"},
-    {.name = "verbose", .letter = 'v', .repeat = true, .summary = "name every output; twice: also debugging"},
-    {0},
-};
-
-static const char *const usage[] = {"INPUT... [-k KERNEL]... -o PATH [OPTION]...", "INPUT... -k MEASURE [OPTION]...",
-                                    "--job FILE [OPTION]...", NULL};
+static const char *const usage[] = {"INPUT... [STEP|-k KERNEL]... -o PATH [OPTION]...",
+                                    "INPUT... -k MEASURE [OPTION]...", "--job FILE [OPTION]...", NULL};
 
 static const cli_example examples[] = {
+    {"Photographs at most 800 pixels wide and high, as WebP:",
+     "smalti run photos -r --resize 800x800 --format webp -o web"},
+    {"Three widths in two formats, each photograph decoded once:",
+     "smalti run photos/*.jpg --output-set widths=320,640,1280:formats=webp,avif -o srcset"},
     {"Blur, then sharpen all photographs of a folder:",
      "smalti run photos -r -k gaussian-blur:sigma=2 -k sharpen -o out"},
     {"A kernel of your own, as JPEG:", "smalti run a.png -k ./mine.wasm:radius=3 -o a.jpg --quality 90"},
@@ -183,17 +31,17 @@ static const cli_example examples[] = {
 
 const cli_command cli_run = {
     .name = "run",
-    .summary = "run kernels over images",
+    .summary = "resize, convert and filter images",
     .usage = usage,
     .description =
-        "Each input is decoded, goes through the kernels in the order given, and is encoded again. An input is "
-        "a file, a folder (its PNG and JPEG files), a pattern like 'photos/**/*.jpg', or '-' for standard "
+        "Each input is decoded, goes through the steps and kernels in the order given, and is encoded again. An input "
+        "is a file, a folder (its images), a pattern like 'photos/**/*.jpg', or '-' for standard "
         "input.\n\n"
         "An input that fails is reported on standard error and the others go on; the exit code then is that "
         "of the first that failed. Outputs appear whole or not at all; they replace those of an earlier "
         "run, but never an input unless told to. Two inputs that would make one output are refused before "
         "anything runs. Ctrl-C ends a run cleanly; a second one ends it at once.",
-    .options = options,
+    .options = cli_run_options,
     .examples = examples,
     .operands = CLI_FILE,
     .max_operands = SIZE_MAX,
@@ -304,6 +152,26 @@ static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error 
     return result;
 }
 
+static smalti_result add_step(smalti_job *job, const cli_setting *setting, smalti_error *error)
+{
+    if (setting->option->kind == CLI_KERNEL)
+        return add_kernel(job, setting->text, error);
+    return setting->option->step ? smalti_job_step_add(job, setting->option->step, setting->text, error) : SMALTI_OK;
+}
+
+/* The format whose files end like this, or NULL. */
+static const smalti_format_info *format_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && !strchr(dot, '/') && i < smalti_format_count(); i++) {
+        const smalti_format_info *format = smalti_format_describe(i);
+        for (const char *const *extension = format->extensions; *extension; extension++)
+            if (!strcasecmp(dot + 1, *extension))
+                return format;
+    }
+    return NULL;
+}
+
 static bool ends_in(const char *path, const char *const *endings)
 {
     size_t length = strlen(path);
@@ -315,14 +183,14 @@ static bool ends_in(const char *path, const char *const *endings)
 
 static smalti_result set_output(smalti_job *job, const char *path, smalti_error *error)
 {
-    static const char *const formats[] = {".png", ".jpg", ".jpeg", NULL};
-    static const char *const others[] = {".gif",  ".webp", ".avif", ".tif", ".tiff", ".bmp", ".jxl",
-                                         ".heic", ".exr",  ".pnm",  ".ppm", ".pgm",  ".svg", NULL};
+    static const char *const others[] = {".bmp", ".jxl", ".heic", ".svg", ".pdf", NULL};
+    const smalti_format_info *format = format_of(path);
     struct stat status;
     bool is_stdout = !strcmp(path, "-"), is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    if (!is_stdout && !is_folder && ends_in(path, others))
-        return cli_fail(error, SMALTI_E_UNSUPPORTED, "-o %s: outputs are .png or .jpg files, or go to a folder", path);
-    if (!is_stdout && (is_folder || !ends_in(path, formats)))
+    if (!is_stdout && !is_folder && (ends_in(path, others) || (format && !format->writes)))
+        return cli_fail(error, SMALTI_E_UNSUPPORTED,
+                        "-o %s: this format is not written; see --format for those that are", path);
+    if (!is_stdout && (is_folder || !format))
         return smalti_job_set(job, "output.dir", path, error);
     if (smalti_job_input_count(job) > 1)
         return cli_fail(error, SMALTI_E_INVALID, "-o %s is one file, but there are %zu inputs: name a folder", path,
@@ -412,8 +280,7 @@ static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, 
     if (result == SMALTI_OK)
         result = add_inputs(*job, arguments, error);
     for (size_t i = 0; result == SMALTI_OK && i < arguments->setting_count; i++)
-        if (arguments->settings[i].option->kind == CLI_KERNEL)
-            result = add_kernel(*job, arguments->settings[i].text, error);
+        result = add_step(*job, &arguments->settings[i], error);
     if (result == SMALTI_OK)
         result = set_keys(*job, arguments, error);
     const char *output = cli_text(arguments, "output", NULL);

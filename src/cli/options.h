@@ -32,6 +32,7 @@ typedef struct cli_option {
     uint64_t min, max;       /* of a number, when max is not 0 */
     const char *key;         /* the job's key that it sets (smalti_job_set), or NULL */
     const char *key_value;   /* … to this, for a flag */
+    const char *step;        /* the kind of step that it adds to the job, or NULL */
     const char *group;       /* heading of the group that begins here, or NULL */
     const char *summary;     /* part of a sentence, without a full stop */
 } cli_option;

@@ -151,7 +151,7 @@ static smalti_result task_json(const smalti_plan *plan, size_t index, const smal
     json_t *task = NULL, *list = json_array();
     smalti_error why = {0};
     for (size_t i = 0; i < plan->variant_count && result == SMALTI_OK; i++)
-        result = smalti__plan_output(plan, index, i, &outputs[i], error);
+        result = smalti__plan_output(plan, index, i, NULL, &outputs[i], error);
     if (result == SMALTI_OK && input_json(plan, &plan->job->inputs[index], outputs, run, &task, &why) < 0)
         task = json_pack("{s:o}", "error", text_json(why.message));
     if (result == SMALTI_OK) {

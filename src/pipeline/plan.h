@@ -23,17 +23,21 @@ struct smalti_plan {
     smalti__step *steps; /* prepared; owned */
     size_t step_count;
     bool has_output; /* else only measures are wanted */
+    bool smallest;   /* each output is in the smallest of the formats for the web, and named when that is known */
     smalti__variant *variants;
     size_t variant_count; /* 1 or more */
     smalti__limits limits;
     uint8_t background[3];
 };
 
-/* The path of a variant of an input's output, owned (free()); NULL in *path when the job has none. */
-smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant, char **path,
-                                  smalti_error *error);
+/* The path of a variant of an input's output, owned (free()); NULL in *path when the job has none. chosen: the format that
+ * was found to be the smallest; NULL: the variant's. */
+smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant,
+                                  const smalti__encoder_format *chosen, char **path, smalti_error *error);
 /* The encoder of a variant's path: the job's, or the extension's. */
 const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, size_t variant, const char *path);
+/* The formats of which plan.smallest picks; NULL past the end. */
+const smalti__encoder_format *smalti__plan_web_format(size_t index);
 /* The encoder for an input's own format, or that which keeps most of it (png). */
 const smalti__encoder_format *smalti__plan_own_format(const char *name);
 /* Refuses two outputs of one name, and an output over an input. In plan_names.c. */
@@ -48,8 +52,8 @@ void smalti__plan_steps_free(smalti__step *steps, size_t count);
 /* What a plan means for one output of a decoded image. */
 typedef struct smalti__branch_route {
     const smalti__encoder_format *format; /* NULL: no output */
-    smalti__shape last;                   /* behind the last step */
-    smalti__shape out;                    /* as encoded */
+    smalti__shape last; /* behind the last step */
+    smalti__shape out; /* as encoded */
     size_t flow_bytes, encode_bytes;
 } smalti__branch_route;
 

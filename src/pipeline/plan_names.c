@@ -40,13 +40,13 @@ static void output_extension(const smalti__encoder_format *format, const char *n
         snprintf(out, out_size, ".%s", (format ? format : &smalti__encoder_png)->extensions[0]);
 }
 
-static smalti_result expand_template(const smalti_plan *plan, size_t index, const smalti__variant *variant, FILE *out,
-                                     smalti_error *error)
+static smalti_result expand_template(const smalti_plan *plan, size_t index, const smalti__variant *variant,
+                                     const smalti__encoder_format *format, FILE *out, smalti_error *error)
 {
     const char *name = plan->job->inputs[index].name, *text = plan->job->settings.template_text;
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = stem_end(name);
     char extension[32];
-    output_extension(variant->format, name, extension, sizeof extension);
+    output_extension(format, name, extension, sizeof extension);
     text = text ? text : variant->width ? "{stem}-{width}{ext}" : "{stem}{ext}";
     if (slash && !strstr(text, "{dir}"))
         fprintf(out, "%.*s/", (int)(slash - name), name);
@@ -75,8 +75,8 @@ static smalti_result expand_template(const smalti_plan *plan, size_t index, cons
     return SMALTI_OK;
 }
 
-smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant, char **path,
-                                  smalti_error *error)
+smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t variant,
+                                  const smalti__encoder_format *chosen, char **path, smalti_error *error)
 {
     const smalti__settings *settings = &plan->job->settings;
     char *text = NULL;
@@ -93,7 +93,8 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t 
     } else {
         size_t length = strlen(settings->dir);
         fprintf(out, "%s%s", settings->dir, length && settings->dir[length - 1] == '/' ? "" : "/");
-        result = expand_template(plan, index, &plan->variants[variant], out, error);
+        result = expand_template(plan, index, &plan->variants[variant],
+                                 chosen ? chosen : plan->variants[variant].format, out, error);
     }
     if (fclose(out) && result == SMALTI_OK)
         result = smalti__fail_nomem(error, size);
@@ -238,13 +239,14 @@ static void add_target(path_set *set, const char *path, size_t index)
         free(real); /* there already; or none: the task will say that it leads nowhere */
 }
 
-static smalti_result check_output(const smalti_plan *plan, size_t index, size_t variant, path_set *inputs,
-                                  path_set *outputs, folder_cache *cache, smalti_error *error)
+static smalti_result check_output(const smalti_plan *plan, size_t index, size_t variant,
+                                  const smalti__encoder_format *chosen, path_set *inputs, path_set *outputs,
+                                  folder_cache *cache, smalti_error *error)
 {
     const smalti_job *job = plan->job;
     SMALTI__CLEANUP_FREE char *path = NULL;
     const path_entry *there = NULL;
-    SMALTI__TRY(smalti__plan_output(plan, index, variant, &path, error));
+    SMALTI__TRY(smalti__plan_output(plan, index, variant, chosen, &path, error));
     if (!strcmp(path, "-"))
         return SMALTI_OK;
     SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
@@ -266,6 +268,17 @@ static smalti_result check_output(const smalti_plan *plan, size_t index, size_t 
     return SMALTI_OK;
 }
 
+/* Every name that a variant may get. */
+static smalti_result check_variant(const smalti_plan *plan, size_t index, size_t variant, path_set *inputs,
+                                   path_set *outputs, folder_cache *cache, smalti_error *error)
+{
+    if (!plan->smallest || plan->variants[variant].format)
+        return check_output(plan, index, variant, NULL, inputs, outputs, cache, error);
+    for (size_t i = 0; smalti__plan_web_format(i); i++)
+        SMALTI__TRY(check_output(plan, index, variant, smalti__plan_web_format(i), inputs, outputs, cache, error));
+    return SMALTI_OK;
+}
+
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error)
 {
     const smalti_job *job = plan->job;
@@ -273,7 +286,7 @@ smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *er
     folder_cache *cache = calloc(1, sizeof *cache);
     smalti_result result = SMALTI_OK;
     if (!cache || !set_open(&inputs, job->input_count * 2) ||
-        !set_open(&outputs, job->input_count * plan->variant_count))
+        !set_open(&outputs, job->input_count * plan->variant_count * (plan->smallest ? 4 : 1)))
         result = smalti__fail_nomem(error, job->input_count * 4 * sizeof(path_entry));
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++) {
         const path_entry *there = NULL;
@@ -284,7 +297,7 @@ smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *er
     }
     for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++)
         for (size_t v = 0; v < plan->variant_count && result == SMALTI_OK; v++)
-            result = check_output(plan, i, v, &inputs, &outputs, cache, error);
+            result = check_variant(plan, i, v, &inputs, &outputs, cache, error);
     set_close(&inputs);
     set_close(&outputs);
     free(cache);

@@ -318,7 +318,7 @@ static smalti_result run_file(smalti__task *task, bool *skip, smalti_error *erro
     const smalti_plan *plan = task->lane->run->plan;
     const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
     for (size_t i = 0; i < plan->variant_count; i++)
-        SMALTI__TRY(smalti__plan_output(plan, task->index, i, &task->branches[i].path, error));
+        SMALTI__TRY(smalti__plan_output(plan, task->index, i, NULL, &task->branches[i].path, error));
     send(task, SMALTI_EVENT_STARTED, NULL);
     if (smalti__run_cancelled(task->lane->run))
         return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", SMALTI__SHOWN(task->name));

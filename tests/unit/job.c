@@ -209,7 +209,7 @@ static char *output_of(const char *path, const char *name, const char *key, cons
     if (format)
         CHECK_OK(smalti_job_set(job, "output.format", format, &error), error);
     CHECK_OK(smalti_plan_new(job, &plan, &error), error);
-    CHECK_OK(smalti__plan_output(plan, 0, 0, &output, &error), error);
+    CHECK_OK(smalti__plan_output(plan, 0, 0, NULL, &output, &error), error);
     smalti_plan_free(plan);
     smalti_job_free(job);
     return output;
