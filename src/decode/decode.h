@@ -55,7 +55,8 @@ typedef struct smalti__decoder {
     smalti_info info;      /* as stored */
     smalti__shape out;     /* what read delivers: as stored, or reduced */
     uint32_t reduced; /* the divisor: out is info's size divided by it, rounded up (the last row and column are whole
-                       * pixels that the image only partly fills); 1 for as stored */
+                       * pixels that the image only partly fills); 1 for as stored; 0: out is the whole of the image in
+                       * another ratio, which width and height say */
     smalti__metadata metadata;
     size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
     uint32_t row; /* next row that read delivers */
@@ -106,6 +107,8 @@ extern const smalti__decoder_format smalti__decoder_jpeg;
 extern const smalti__decoder_format smalti__decoder_avif;
 extern const smalti__decoder_format smalti__decoder_tiff;
 extern const smalti__decoder_format smalti__decoder_pnm;
+extern const smalti__decoder_format smalti__decoder_webp;
+extern const smalti__decoder_format smalti__decoder_gif;
 
 /* The registry: NULL-terminated. */
 extern const smalti__decoder_format *const smalti__decoder_formats[];
@@ -132,6 +135,12 @@ void smalti__decoder_close(smalti__decoder *decoder); /* NULL is fine */
 void smalti__decoder_warn(const smalti__decode_options *options, const char *format, ...) SMALTI__PRINTF(2, 3);
 /* LIMIT_PIXELS when info has more pixels than the options allow. */
 smalti_result smalti__decoder_check_pixels(const smalti__decoder *decoder, smalti_error *error);
+/* LIMIT_FRAMES when all frames are wanted and info has more than the options allow. */
+smalti_result smalti__decoder_check_frames(const smalti__decoder *decoder, smalti_error *error);
+/* What went wrong with the data (class FORMAT; its message in *problem begins with the source's name) becomes a warning
+ * for lenient options: *forgiven is set. Else it is passed on to *error and returned. */
+smalti_result smalti__decoder_forgive(const smalti__decoder *decoder, smalti_result result, const smalti_error *problem,
+                                      bool *forgiven, smalti_error *error);
 /* A block of metadata: copied, or dropped with a warning when it is larger than the options allow. name is for messages. */
 smalti_result smalti__decoder_copy_blob(const smalti__decode_options *options, const char *name, const void *data,
                                         size_t size, smalti__blob *blob, smalti_error *error);

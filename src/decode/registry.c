@@ -4,13 +4,10 @@
 
 #include <stdarg.h>
 
-const smalti__decoder_format *const smalti__decoder_formats[] = {&smalti__decoder_png,
-                                                                 &smalti__decoder_jpeg,
-                                                                 &smalti__decoder_avif,
-                                                                 &smalti__decoder_tiff,
-                                                                 &smalti__decoder_pnm,
-                                                                 &smalti__decoder_exr,
-                                                                 NULL};
+const smalti__decoder_format *const smalti__decoder_formats[] = {
+    &smalti__decoder_png,  &smalti__decoder_jpeg, &smalti__decoder_webp,
+    &smalti__decoder_avif, &smalti__decoder_gif,  &smalti__decoder_tiff,
+    &smalti__decoder_pnm,  &smalti__decoder_exr,  NULL};
 
 void smalti__metadata_clear(smalti__metadata *metadata)
 {
@@ -109,6 +106,34 @@ smalti_result smalti__decoder_check_pixels(const smalti__decoder *decoder, smalt
     return smalti__source_fail(decoder->source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
                                "%ux%u pixels, more than the limit of %llu", info->width, info->height,
                                (unsigned long long)most);
+}
+
+smalti_result smalti__decoder_check_frames(const smalti__decoder *decoder, smalti_error *error)
+{
+    const smalti__decode_options *options = &decoder->options;
+    uint32_t most = options->max_frames, frames = decoder->info.frames;
+    if (!options->all_frames || !most || frames <= most)
+        return SMALTI_OK;
+    return smalti__source_fail(decoder->source, error, SMALTI_E_LIMIT_FRAMES, SMALTI_NO_OFFSET,
+                               "%u frames, more than the limit of %u: raise limits.frames", frames, most);
+}
+
+smalti_result smalti__decoder_forgive(const smalti__decoder *decoder, smalti_result result, const smalti_error *problem,
+                                      bool *forgiven, smalti_error *error)
+{
+    if (result == SMALTI_OK)
+        return SMALTI_OK;
+    if (decoder->options.lenient && smalti_result_class(result) == smalti_result_class(SMALTI_E_FORMAT)) {
+        char shown[SMALTI__NAME_TEXT];
+        size_t name = strlen(smalti__name_text(decoder->source->name, shown));
+        bool named = !strncmp(problem->message, shown, name) && problem->message[name] == ':';
+        smalti__decoder_warn(&decoder->options, "%s", problem->message + (named ? name + 2 : 0));
+        *forgiven = true;
+        return SMALTI_OK;
+    }
+    if (error)
+        *error = *problem;
+    return result;
 }
 
 smalti_result smalti__decoder_copy_blob(const smalti__decode_options *options, const char *name, const void *data,
