@@ -4,9 +4,13 @@
 
 #include <strings.h>
 
-const smalti__encoder_format *const smalti__encoder_formats[] = {&smalti__encoder_png,  &smalti__encoder_jpeg,
-                                                                 &smalti__encoder_avif, &smalti__encoder_tiff,
-                                                                 &smalti__encoder_pnm,  NULL};
+const smalti__encoder_format *const smalti__encoder_formats[] = {&smalti__encoder_png,
+                                                                 &smalti__encoder_jpeg,
+                                                                 &smalti__encoder_webp,
+                                                                 &smalti__encoder_avif,
+                                                                 &smalti__encoder_tiff,
+                                                                 &smalti__encoder_pnm,
+                                                                 NULL};
 
 const smalti__encoder_format *smalti__encoder_find(const char *name)
 {

@@ -76,6 +76,7 @@ extern const smalti__encoder_format smalti__encoder_jpeg;
 extern const smalti__encoder_format smalti__encoder_avif;
 extern const smalti__encoder_format smalti__encoder_tiff;
 extern const smalti__encoder_format smalti__encoder_pnm;
+extern const smalti__encoder_format smalti__encoder_webp;
 
 extern const smalti__encoder_format *const smalti__encoder_formats[]; /* NULL-terminated */
 
