@@ -44,6 +44,22 @@ static void add_detail(char *details, size_t size, const char *text)
     snprintf(details + used, size - used, "%s%s", used ? ", " : "", text);
 }
 
+/* Frames of an animation, how long they last, and how often they are played; or pages. */
+static void add_frames(char *details, size_t size, const smalti_info *info)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%u %s", info->frames, info->duration_ms ? "frames" : "images");
+    add_detail(details, size, text);
+    if (!info->duration_ms)
+        return;
+    snprintf(text, sizeof text, "%u.%02u s", info->duration_ms / 1000, info->duration_ms % 1000 / 10);
+    add_detail(details, size, text);
+    if (info->loops) {
+        snprintf(text, sizeof text, "played %u times", info->loops);
+        add_detail(details, size, info->loops == 1 ? "played once" : text);
+    }
+}
+
 static void write_row(const char *name, const smalti_info *info)
 {
     char size[32], depth[16], bytes[32], details[128] = "", file[4096], number[32];
@@ -55,6 +71,8 @@ static void write_row(const char *name, const smalti_info *info)
         add_detail(details, sizeof details, info->compression);
     if (info->interlaced)
         add_detail(details, sizeof details, strcmp(info->format, "jpeg") ? "interlaced" : "progressive");
+    if (info->frames > 1)
+        add_frames(details, sizeof details, info);
     if (info->orientation != 1) {
         snprintf(number, sizeof number, "orientation %u", info->orientation);
         add_detail(details, sizeof details, number);
@@ -86,7 +104,15 @@ static void write_json(cli_json *json, const char *name, const smalti_info *info
         cli_json_text(json, "subsampling", info->subsampling);
     else
         cli_json_null(json, "subsampling");
+    if (*info->compression)
+        cli_json_text(json, "compression", info->compression);
+    else
+        cli_json_null(json, "compression");
     cli_json_bool(json, "interlaced", info->interlaced);
+    cli_json_bool(json, "has_alpha", info->has_alpha);
+    cli_json_number(json, "frames", info->frames);
+    cli_json_number(json, "loops", info->loops);
+    cli_json_number(json, "duration_ms", info->duration_ms);
     cli_json_number(json, "orientation", info->orientation);
     cli_json_number(json, "file_bytes", info->file_bytes);
     cli_json_number(json, "decoded_bytes", info->decoded_bytes);
