@@ -148,6 +148,17 @@ typedef enum smalti_event_kind {
     SMALTI_EVENT_FAILED /**< a task ended with an error */
 } smalti_event_kind;
 
+/** An output that a task made. */
+typedef struct smalti_output {
+    const char *path; /**< "-": standard output */
+    const char *format; /**< "jpeg" */
+    uint32_t width, height; /**< pixels, as encoded */
+    uint64_t bytes;
+    uint32_t
+        quality; /**< that it was encoded with, 1…100, also where it is the default or was searched for; 0: lossless */
+    double score; /**< how near it is to the pixels before encoding, where that was asked for; NaN: not measured */
+} smalti_output;
+
 /** What happens in a run. Everything in it is borrowed during the callback. */
 typedef struct smalti_event {
     size_t size; /**< sizeof(smalti_event) */
@@ -160,6 +171,13 @@ typedef struct smalti_event {
     const smalti_error *error; /**< WARNING and FAILED, else NULL */
     const smalti_stats *stats; /**< DONE, SKIPPED and FAILED, else NULL: of this task */
     const char *measures; /**< DONE: what measure kernels found, a JSON object; NULL when there are none */
+    const smalti_info *info; /**< DONE and FAILED: of the input; NULL when its head was not read */
+    const char
+        *source; /**< DONE and FAILED: "read" (the file stands in memory), "mapped" (it does not) or "" (not opened) */
+    const char
+        *fast_path; /**< DONE: how work was saved, "reduced 1/4" (decoded at a quarter of its size) for one; "": not */
+    const smalti_output *outputs; /**< DONE: one for each output that was made */
+    size_t output_count;
 } smalti_event;
 
 /** Receives events: one at a time, from any thread of the run. */

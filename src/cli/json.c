@@ -133,6 +133,7 @@ void cli_json_stats(cli_json *json, const char *key, const smalti_stats *stats)
         {"read_ns", stats->read_ns},
         {"decode_ns", stats->decode_ns},
         {"kernel_ns", stats->kernel_ns},
+        {"step_ns", stats->step_ns},
         {"encode_ns", stats->encode_ns},
         {"write_ns", stats->write_ns},
         {"strips", stats->strips},

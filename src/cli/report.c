@@ -112,11 +112,8 @@ void cli_report_stats(FILE *out, const smalti_stats *stats)
     const struct {
         const char *name;
         uint64_t ns;
-    } stages[] = {{"read", stats->read_ns},
-                  {"decode", stats->decode_ns},
-                  {"kernels", stats->kernel_ns},
-                  {"encode", stats->encode_ns},
-                  {"write", stats->write_ns}};
+    } stages[] = {{"read", stats->read_ns},  {"decode", stats->decode_ns}, {"kernels", stats->kernel_ns},
+                  {"steps", stats->step_ns}, {"encode", stats->encode_ns}, {"write", stats->write_ns}};
     uint64_t sum = 0;
     char a[32], b[32];
     for (size_t i = 0; i < CLI_COUNT(stages); i++)

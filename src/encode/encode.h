@@ -9,7 +9,7 @@
 
 /* Zero is each format's default unless said otherwise. */
 typedef struct smalti__encode_params {
-    uint32_t quality;     /* 1…100; 0: JPEG and WebP 80, AVIF 50 */
+    uint32_t quality;     /* 1…100; 0: the format's default_quality */
     uint32_t subsampling; /* chroma of JPEG and AVIF: 420, 422, 444; 0: 420, but 444 for AVIF */
     bool progressive;     /* JPEG: several scans, of coarse to fine; PNG: no */
     bool optimize;        /* JPEG: Huffman tables made for the image (a whole frame of coefficients) */
@@ -48,6 +48,7 @@ typedef struct smalti__encoder_format {
     uint32_t samples;              /* bit (1 << smalti_sample) for each accepted */
     uint32_t channels;             /* bit (1 << n) for each accepted */
     uint32_t max_width, max_height;
+    uint32_t default_quality; /* what quality 0 stands for; 0: the format is lossless */
     /* Upper bound of the memory that open and write take. */
     size_t (*work_bytes)(uint32_t width, uint32_t height, uint32_t channels, smalti_sample sample,
                          const smalti__encode_params *params);

@@ -2,6 +2,8 @@
  * The far end of a task: one encoder, or several behind flows of their own, that take what the plan's steps give. */
 #include "pipeline/task.h"
 
+#include <math.h>
+
 static size_t branch_count(const smalti__task *task)
 {
     return task->lane->run->plan->variant_count;
@@ -29,6 +31,15 @@ static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error
     seed.params.animation = task->decoder->options.all_frames && task->decoder->info.frames > 1 && format->next_frame;
     seed.params.loops = task->decoder->info.loops;
     SMALTI__TRY(format->open(&seed, &branch->encoder, error));
+    branch->made = (smalti_output){
+        .format = format->name,
+        .width = seed.width,
+        .height = seed.height,
+        .quality = seed.params.lossless || !format->default_quality ? 0
+                   : seed.params.quality                            ? seed.params.quality
+                                                                    : format->default_quality,
+        .score = NAN,
+    };
     if (task->lane->route->relay)
         branch->relay = smalti__relay_open(branch->encoder);
     return SMALTI_OK;
@@ -173,7 +184,23 @@ void smalti__outputs_close(smalti__task *task)
         smalti__flow_close(branch->flow);
         smalti__sink_close(&branch->sink);
         free(branch->user);
-        free(branch->path);
-        *branch = (smalti__branch){0};
+        *branch = (smalti__branch){.path = branch->path, .made = branch->made};
     }
+}
+
+void smalti__outputs_free(smalti__task *task)
+{
+    for (size_t i = 0; i < branch_count(task); i++)
+        free(task->branches[i].path);
+}
+
+size_t smalti__outputs_list(const smalti__task *task, smalti_output *made)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < branch_count(task); i++)
+        if (task->branches[i].path && task->branches[i].made.format) {
+            made[count] = task->branches[i].made;
+            made[count++].path = task->branches[i].path;
+        }
+    return count;
 }

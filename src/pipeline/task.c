@@ -12,7 +12,8 @@ static void send(smalti__task *task, smalti_event_kind kind, const smalti_error 
     smalti__run *run = task->lane->run;
     if (!run->options.event)
         return;
-    bool ended = kind >= SMALTI_EVENT_DONE;
+    bool ended = kind >= SMALTI_EVENT_DONE, tells = ended && kind != SMALTI_EVENT_SKIPPED;
+    smalti_output made[SMALTI__VARIANTS_MAX];
     const smalti_event event = {
         .size = sizeof event,
         .kind = kind,
@@ -25,6 +26,11 @@ static void send(smalti__task *task, smalti_event_kind kind, const smalti_error 
         .error = error,
         .stats = ended ? task->stats : NULL,
         .measures = kind == SMALTI_EVENT_DONE ? task->measures : NULL,
+        .info = tells && *task->info.format ? &task->info : NULL,
+        .source = tells ? (task->source_kind ? task->source_kind : "") : NULL,
+        .fast_path = kind == SMALTI_EVENT_DONE ? task->fast_path : NULL,
+        .outputs = kind == SMALTI_EVENT_DONE ? made : NULL,
+        .output_count = kind == SMALTI_EVENT_DONE ? smalti__outputs_list(task, made) : 0,
     };
     pthread_mutex_lock(&run->event_lock);
     run->options.event(run->options.user, &event);
@@ -214,10 +220,13 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
     smalti__route *route = task->lane->route;
     uint64_t held = task->source.memory_bytes;
     SMALTI__TRY(open_decoder(task, error));
+    task->info = task->decoder->info;
     for (size_t i = 0; i < run->plan->variant_count; i++)
         if (!formats[i] && task->branches[i].sink.state)
             formats[i] = smalti__plan_own_format(task->decoder->info.format);
     SMALTI__TRY(smalti__run_route(run, task->decoder, formats, held, route, error));
+    if (!*task->fast_path && task->decoder->reduced > 1)
+        snprintf(task->fast_path, sizeof task->fast_path, "reduced 1/%u", task->decoder->reduced);
     size_t unmapped = held > SMALTI__SMALL_INPUT ? (size_t)held : 0, total;
     if (!smalti__add(route->total_bytes, unmapped, &total))
         total = SIZE_MAX;
@@ -307,6 +316,7 @@ static smalti_result commit(smalti__task *task, smalti_error *error)
         task->stats->write_ns += written;
         task->stats->encode_ns -= written < encode ? written : encode;
         task->stats->bytes_out += branch->sink.bytes;
+        branch->made.bytes = branch->sink.bytes;
     }
     task->stats->write_ns += smalti__now_ns() - start;
     return result;
@@ -330,6 +340,7 @@ static smalti_result run_file(smalti__task *task, bool *skip, smalti_error *erro
     task->stats->read_ns = smalti__now_ns() - start;
     SMALTI__TRY(named(task, result, error));
     task->stats->bytes_in = task->source.size;
+    task->source_kind = task->source.memory_bytes || !task->source.size ? "read" : "mapped";
     for (size_t i = 0; i < plan->variant_count; i++) /* after the source: an input that is not there makes no folder */
         if (task->branches[i].path)
             SMALTI__TRY(smalti__sink_open_file(&task->branches[i].sink, task->branches[i].path, true, error));
@@ -347,10 +358,7 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
     set_stop(&task);
     smalti_result result = run_file(&task, &skip, error);
-    char *output = task.branches[0].path; /* for the event at the end */
-    task.branches[0].path = NULL;
     release(&task);
-    task.branches[0].path = output;
     task.decoder = NULL;
     stats->wall_ns = smalti__now_ns() - wall;
     stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
@@ -363,7 +371,7 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
          : result < 0 ? SMALTI_EVENT_FAILED
                       : SMALTI_EVENT_DONE,
          result < 0 ? error : NULL);
-    free(output);
+    smalti__outputs_free(&task);
     free(task.measures);
     return result;
 }

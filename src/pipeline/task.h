@@ -66,6 +66,7 @@ typedef struct smalti__branch {
     smalti__relay *relay; /* NULL: the lane encodes */
     struct branch_user *user; /* of flow; owned */
     smalti__shape out; /* as encoded */
+    smalti_output made; /* for the event at the end, but for its path and bytes; stays when the branch is closed */
 } smalti__branch;
 
 /* A task while it runs. */
@@ -85,6 +86,9 @@ typedef struct smalti__task {
     uint32_t rows_done;
     uint32_t frame_ms; /* of the frame on its way */
     char *measures; /* JSON, owned */
+    smalti_info info; /* of the input, for the event at the end; no format: not known */
+    const char *source_kind; /* the same; static; NULL: not opened */
+    char fast_path[32]; /* how work was saved, where it was; who saves it writes it */
 } smalti__task;
 
 /* Memory for what the task turned out to need, without waiting. In task.c. */
@@ -98,7 +102,11 @@ smalti_result smalti__outputs_rows(void *task, const void *rows, size_t pitch, u
 /* Behind the last row of a frame; and of all. */
 smalti_result smalti__outputs_frame_end(smalti__task *task, smalti_error *error);
 smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error);
+/* Leaves the branches' paths and what they made, for the event at the end. */
 void smalti__outputs_close(smalti__task *task);
+void smalti__outputs_free(smalti__task *task);
+/* What was made; room for SMALTI__VARIANTS_MAX. Gives their number. */
+size_t smalti__outputs_list(const smalti__task *task, smalti_output *made);
 /* In measures.c: what the measuring kernels of all flows found, as JSON in task->measures. */
 smalti_result smalti__task_measures(smalti__task *task, smalti_error *error);
 
