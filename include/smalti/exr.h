@@ -296,6 +296,48 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_repair_file(smalti_exr *ex
 
 SMALTI_API const char *smalti_exr_verdict_name(smalti_exr_verdict verdict); /**< "unfinished" */
 
+/* ---- Layers ---- */
+
+/** Rules that put channels into groups: constant, may be used by many threads. */
+typedef struct smalti_exr_rules smalti_exr_rules;
+
+/**
+ * Rules from JSON or a small part of TOML (docs/exr.md); text NULL gives the default ones: beauty, cryptomatte, lights,
+ * data, objects, and other for the rest. name stands in messages. Owned: smalti_exr_rules_free. Errors: INVALID_* (what is
+ * wrong, and where), LIMIT, NOMEM.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_rules_new(const char *text, size_t size, const char *name,
+                                                                smalti_exr_rules **rules, smalti_error *error);
+SMALTI_API void smalti_exr_rules_free(smalti_exr_rules *rules); /**< NULL is fine */
+
+/** Names of the groups in their order, the one for the rest last; ends with NULL. A view. */
+SMALTI_API const char *const *smalti_exr_rules_groups(const smalti_exr_rules *rules);
+
+/** Channels of one part that have the layer, the view and the group in common. */
+typedef struct smalti_exr_layer {
+    const char *group; /**< its name in the rules */
+    uint32_t group_index; /**< its place there */
+    uint32_t part;
+    smalti_exr_text name; /**< "diffuse" of "diffuse.R"; size 0 for "R" (in files of many parts the part's name then) */
+    smalti_exr_text view; /**< size 0: none */
+    const uint32_t
+        *channels; /**< indices in the part's channels: red, green, blue, alpha, then in the order of the file */
+    uint32_t channel_count;
+} smalti_exr_layer;
+
+/** Layers of a file, in the order of parts, groups, names, views. */
+typedef struct smalti_exr_layers {
+    const smalti_exr_layer *layers;
+    size_t count;
+    void *memory; /**< owned */
+} smalti_exr_layers;
+
+/** Sorts the channels of the open file into layers and groups. Texts are views into the header. *layers is owned:
+ * smalti_exr_layers_clear. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_layers_find(const smalti_exr *exr, const smalti_exr_rules *rules,
+                                                                  smalti_exr_layers *layers, smalti_error *error);
+SMALTI_API void smalti_exr_layers_clear(smalti_exr_layers *layers); /**< fine for a zeroed struct */
+
 /* Names, as they are written in files and documents. Static strings; "unknown" for other values. */
 SMALTI_API const char *smalti_exr_compression_name(smalti_exr_compression compression); /**< "zip" */
 SMALTI_API const char *smalti_exr_kind_name(smalti_exr_kind kind); /**< "scanlineimage" */

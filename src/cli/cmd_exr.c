@@ -4,7 +4,7 @@
 
 static int run_info(const cli_arguments *arguments);
 
-static const cli_command *const commands[] = {&cli_exr_info, &cli_exr_check, NULL};
+static const cli_command *const commands[] = {&cli_exr_info, &cli_exr_check, &cli_exr_layers, &cli_exr_sequence, NULL};
 
 const cli_command cli_exr = {
     .name = "exr",
@@ -76,8 +76,10 @@ typedef struct info_work {
     bool json, csv;
 } info_work;
 
-static smalti_result tell(void *user, smalti_exr *exr, const char *path, cli_buffer *out, smalti_error *error)
+static smalti_result tell(void *user, smalti_exr *exr, const char *path, size_t index, cli_buffer *out,
+                          smalti_error *error)
 {
+    (void)index;
     const info_work *work = user;
     smalti_result result = smalti_exr_open(exr, path, error);
     if (result < 0) {

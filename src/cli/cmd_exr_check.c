@@ -131,8 +131,10 @@ static smalti_result tell_unreadable(const check_work *work, const char *path, s
     return result;
 }
 
-static smalti_result check_one(void *user, smalti_exr *exr, const char *path, cli_buffer *out, smalti_error *error)
+static smalti_result check_one(void *user, smalti_exr *exr, const char *path, size_t index, cli_buffer *out,
+                               smalti_error *error)
 {
+    (void)index;
     const check_work *work = user;
     smalti_exr_check check;
     smalti_result result = smalti_exr_open(exr, path, error);

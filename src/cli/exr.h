@@ -21,9 +21,10 @@ void exr_files_clear(exr_files *files);
 
 /* ---- Readers in flight ---- */
 
-/* Work on one file. Runs in several threads, each with a reader of its own; what it writes to out comes in the order of the
- * files. Fills in *error and returns its code when the file failed. */
-typedef smalti_result exr_work_fn(void *user, smalti_exr *exr, const char *path, cli_buffer *out, smalti_error *error);
+/* Work on the index-th file. Runs in several threads, each with a reader of its own; what it writes to out comes in the
+ * order of the files. Fills in *error and returns its code when the file failed; an empty message is not told. */
+typedef smalti_result exr_work_fn(void *user, smalti_exr *exr, const char *path, size_t index, cli_buffer *out,
+                                  smalti_error *error);
 
 typedef struct exr_run {
     exr_work_fn *work;

@@ -180,7 +180,7 @@ static void work_batch(const exr_run *run, const exr_files *files, smalti_exr *e
         smalti_error error;
         batch->out.comma = false;
         batch->errors[i - first] = NULL;
-        if (run->work(run->user, exr, files->paths[i], &batch->out, &error) < 0) {
+        if (run->work(run->user, exr, files->paths[i], i, &batch->out, &error) < 0) {
             batch->errors[i - first] = malloc(sizeof error);
             if (batch->errors[i - first])
                 *batch->errors[i - first] = error;

@@ -143,4 +143,77 @@ test_mixed() {
     json out '[f["format"] for f in d] == ["exr", "png"] and d[0]["sample"] == "f16"'
 }
 
+# exr layers sorts channels into groups, by rules of one's own too
+test_layers() {
+    "$mkexr" a.exr scanline 3 "A B G R Z:f diffuse.B diffuse.G diffuse.R keylight.R zork.q" 8 8
+    run 0 "$smalti" exr layers a.exr
+    has out "beauty" "R G B A: half" "lights" "keylight" "other"
+    run 0 "$smalti" exr layers a.exr --json
+    json out '[g["group"] for g in d[0]["parts"][0]["groups"]] == ["beauty", "lights", "data", "other"]'
+    json out '[c["name"] for c in d[0]["parts"][0]["groups"][0]["layers"][1]["channels"]] == ["diffuse.R", "diffuse.G", "diffuse.B"]'
+    printf "[[group]]\nname = 'mine'\nlayers = ['z*']\n" >rules.toml
+    run 0 "$smalti" exr layers a.exr --rules rules.toml --json
+    json out '[g["group"] for g in d[0]["parts"][0]["groups"]] == ["mine", "other"]'
+    echo 'nonsense' >rules.toml
+    run 2 "$smalti" exr layers a.exr --rules rules.toml
+    has err "rules.toml: not a key"
+    run 0 "$smalti" exr layers a.exr --write-txt
+    empty out
+    has a.txt "zork"
+    run 2 "$smalti" exr layers a.exr --write-txt
+    has err "a.txt: exists already"
+    mkdir o
+    run 0 "$smalti" exr layers a.exr --write-txt -o o
+    cmp a.txt o/a.txt
+}
+
+# exr sequence finds ranges, and is content with a good one
+test_sequence() {
+    local n
+    mkdir s
+    for n in 0998 0999 1000 1001; do "$mkexr" s/shot_v02.$n.exr; done
+    for n in 2 4 6 8; do "$mkexr" s/step.$n.exr; done
+    for n in -0002 -0001 0000 0001; do "$mkexr" "s/neg.$n.exr"; done
+    "$mkexr" s/single.exr
+    run 0 "$smalti" exr sequence s
+    has out "s/shot_v02.####.exr  998-1001, 4 frames: good" "s/step.#.exr  2-8, 4 frames, step 2: good" \
+        "s/neg.####.exr  -2 to 1, 4 frames: good" "s/single.exr  no number: good"
+    run 0 "$smalti" exr sequence 's/shot_v02.####.exr' 's/step.%d.exr' --json
+    json out '[(q["first"], q["last"], q["step"], q["frames"]) for q in d] == [(998, 1001, 1, 4), (2, 8, 2, 4)]'
+    (cd s && run 0 "$smalti" exr sequence 'neg.@@@@.exr' && has out "neg.####.exr")
+    run 2 "$smalti" exr sequence 's/none.####.exr'
+    has err "no file fits"
+}
+
+# exr sequence tells all that is wrong
+test_sequence_bad() {
+    local n
+    mkdir s
+    for n in $(seq -w 1 30); do "$mkexr" s/a.00$n.exr scanline 3 "B G R" 16 12 owner=me "frame=$n"; done
+    rm s/a.0005.exr s/a.0006.exr s/a.0009.exr
+    cp s/a.0010.exr s/a.010.exr
+    : >s/a.0011.exr
+    head -c -1 s/a.0012.exr >short.exr
+    mv short.exr s/a.0012.exr
+    echo text >s/a.0013.exr
+    "$mkexr" s/a.0014.exr scanline 4 "B G R" 16 12 owner=me frame=14
+    "$mkexr" s/a.0015.exr scanline 3 "A B G R" 16 12 owner=you frame=15
+    "$mkexr" s/a.0016.exr scanline 3 "B G R" 160 120 owner=me frame=16
+    run 3 "$smalti" exr sequence s
+    has out "s/a.####.exr  1-30, 27 frames" "5-6, 9 (3)" "s/a.0010.exr and s/a.010.exr" "empty         11" \
+        "truncated     12" "unreadable    13" "compression: zip" "but piz in 14" "attribute owner: me" "but you in 15" \
+        "channels: B:half G:half R:half" "in 16" "odd size      16" "varies        attribute frame"
+    run 3 "$smalti" exr sequence s --json
+    json out 'd[0]["holes"] == [[5, 6], [9, 9]] and [f["fault"] for f in d[0]["faults"]] == ["empty", "truncated", "unreadable"]'
+    json out '{x["property"] for x in d[0]["drift"]} >= {"compression", "channels", "attribute owner", "data_window", "display_window"}'
+    json out '[x["outliers"] for x in d[0]["drift"] if x["property"] == "compression"] == [[{"value": "piz", "frames": [[14, 14]]}]]'
+    json out 'd[0]["varies"] == ["attribute frame"] and d[0]["odd_sizes"][0]["frame"] == 16'
+    rm s/a.001[1-6].exr s/a.010.exr
+    run 3 "$smalti" exr sequence s
+    run 0 "$smalti" exr sequence s --ignore holes
+    equal "$(wc -l <out)" 2
+    run 0 "$smalti" exr sequence s --ignore holes --bad
+    empty out
+}
+
 run_tests
