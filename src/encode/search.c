@@ -96,23 +96,6 @@ static smalti_result search_write(smalti__encoder *encoder, const void *rows, si
 
 /* ---- trials ---- */
 
-static bool opaque(const smalti__search_frame *frame)
-{
-    const smalti__shape *shape = &frame->shape;
-    const uint32_t channels = shape->channels;
-    if (channels % 2)
-        return true;
-    for (uint32_t y = 0; y < shape->height; y++) {
-        const uint8_t *row = frame->data + y * frame->pitch;
-        for (size_t x = 0, at = channels - 1; x < shape->width; x++, at += channels)
-            if (shape->sample == SMALTI_SAMPLE_U8    ? row[at] != 255
-                : shape->sample == SMALTI_SAMPLE_U16 ? ((const uint16_t *)row)[at] != 65535
-                                                     : !(((const float *)row)[at] >= 1.0f))
-                return false;
-    }
-    return true;
-}
-
 static bool lossless(const search *self, const smalti__encoder_format *format)
 {
     return self->base.params.lossless || !smalti__search_model_of(format->name);
@@ -124,9 +107,13 @@ static size_t limit_of(const search *self)
     size_t limit = self->options.max_bytes ? self->options.max_bytes : SIZE_MAX;
     if (!smalti__mul(limit, 4, &limit))
         limit = SIZE_MAX;
-    const bool by_size = self->options.target_score > 0 || !self->options.max_bytes;
-    if (self->best.data && by_size && !(self->best.score < self->options.target_score) && self->best.size < limit)
-        limit = self->best.size;
+    const double target = self->options.target_score;
+    size_t best = SIZE_MAX;
+    if (self->best.data && target > 0 && self->best.score >= target)
+        best = self->best.size * 2; /* its score still says how far the format is */
+    else if (self->best.data && !(target > 0) && !self->options.max_bytes)
+        best = self->best.size;
+    limit = best < limit ? best : limit;
     return limit == SIZE_MAX ? 0 : limit;
 }
 
@@ -225,11 +212,13 @@ static smalti_result reach_target(search *self, const smalti__encoder_format *fo
             return result;
         }
         const double score = trial.score;
+        const bool lost = self->best.score >= target && trial.size >= self->best.size && score < target;
         const bool reaches = score >= target, kept_reaches = self->kept.data && self->kept.score >= target;
         smalti__search_seen(&bracket, quality, score);
         /* a lower quality, once one reaches it; until then the highest */
         settle(self, &trial, reaches || (!kept_reaches && (!self->kept.data || quality > self->kept.params.quality)));
-        if (reaches && score < target + enough_score)
+        /* what is larger than the best one before it reaches the target is larger still when it does */
+        if ((reaches && score < target + enough_score) || lost)
             break;
     }
     return SMALTI_OK;
@@ -331,7 +320,7 @@ static smalti_result search_lossless(search *self, const smalti__encoder_format 
     SMALTI__TRY(try_it(self, &trial, error));
     const bool good = fits(self, trial.size);
     settle(self, &trial, good);
-    return good || !png || limit_of(self) == self->best.size ? SMALTI_OK : search_colors(self, format, error);
+    return good || !png ? SMALTI_OK : search_colors(self, format, error);
 }
 
 /* ---- the winner ---- */
@@ -407,7 +396,7 @@ static smalti_result search_finish(smalti__encoder *encoder, smalti_error *error
     bool alpha = false, any = false;
     if (encoder->row != encoder->height)
         return smalti__fail(error, SMALTI_E_INVALID, "%u rows instead of %u", encoder->row, encoder->height);
-    self->frame.opaque = opaque(&self->frame);
+    self->frame.opaque = smalti__search_opaque(&self->frame);
     for (uint32_t i = 0; i < options->candidate_count; i++)
         alpha |= !self->frame.opaque && holds(self, options->candidates[i], true);
     for (uint32_t i = 0; i < options->candidate_count; i++)

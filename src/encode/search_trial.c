@@ -12,6 +12,23 @@ void smalti__trial_clear(smalti__trial *trial)
     trial->data = NULL;
 }
 
+bool smalti__search_opaque(const smalti__search_frame *frame)
+{
+    const smalti__shape *shape = &frame->shape;
+    const uint32_t channels = shape->channels;
+    if (channels % 2)
+        return true;
+    for (uint32_t y = 0; y < shape->height; y++) {
+        const uint8_t *row = frame->data + y * frame->pitch;
+        for (size_t x = 0, at = channels - 1; x < shape->width; x++, at += channels)
+            if (shape->sample == SMALTI_SAMPLE_U8    ? row[at] != 255
+                : shape->sample == SMALTI_SAMPLE_U16 ? ((const uint16_t *)row)[at] != 65535
+                                                     : !(((const float *)row)[at] >= 1.0f))
+                return false;
+    }
+    return true;
+}
+
 smalti_result smalti__trial_shape(const smalti__search_frame *frame, const smalti__encoder_format *format,
                                   smalti__shape *shape, smalti_error *error)
 {

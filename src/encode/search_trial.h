@@ -27,6 +27,8 @@ typedef struct smalti__trial {
     char notes[SMALTI__SEARCH_NOTES][160]; /* what the encoder warned of */
 } smalti__trial;
 
+/* No pixel lets anything through. */
+bool smalti__search_opaque(const smalti__search_frame *frame);
 /* The shape in which a format gets the image. */
 smalti_result smalti__trial_shape(const smalti__search_frame *frame, const smalti__encoder_format *format,
                                   smalti__shape *shape, smalti_error *error);
