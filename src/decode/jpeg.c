@@ -43,6 +43,11 @@ static void begin(jpeg_decoder *self)
     smalti__jpeg_guard(self);
     jpeg_read_header(jpeg, TRUE);
     check_header(self);
+    if (self->coefficients) {
+        self->arrays = jpeg_read_coefficients(jpeg);
+        check_components(self);
+        return;
+    }
     jpeg->scale_num = 1;
     jpeg->scale_denom = self->base.reduced;
     jpeg->raw_data_out = self->planar;
@@ -85,6 +90,15 @@ static void jpeg_reduce(smalti__decoder *decoder, uint32_t width, uint32_t heigh
     take_size((jpeg_decoder *)decoder, divisor);
 }
 
+void smalti__jpeg_want_coefficients(jpeg_decoder *self)
+{
+    smalti__jpeg_head head = self->head;
+    head.multiple_scans = true; /* takes as much, whatever the file */
+    uint64_t work = smalti__jpeg_head_work_bytes(&head, 1);
+    self->base.work_bytes = work < SIZE_MAX ? (size_t)work : SIZE_MAX;
+    self->coefficients = true;
+}
+
 static smalti_result jpeg_start(smalti__decoder *decoder, smalti_error *error)
 {
     jpeg_decoder *self = (jpeg_decoder *)decoder;
@@ -94,7 +108,7 @@ static smalti_result jpeg_start(smalti__decoder *decoder, smalti_error *error)
         return smalti__source_fail(source, error, SMALTI_E_FORMAT_TRUNCATED, source->size,
                                    "%ux%u pixels take at least %llu bytes, the file ends", self->head.width,
                                    self->head.height, (unsigned long long)least);
-    if (cmyk_bytes(self)) {
+    if (cmyk_bytes(self) && !self->coefficients) {
         self->cmyk = smalti__pool_get(decoder->options.pool, cmyk_bytes(self));
         if (!self->cmyk)
             return smalti__fail_nomem(error, cmyk_bytes(self));

@@ -21,6 +21,8 @@ typedef struct smalti__jpeg_decoder {
     size_t input_bytes; /* of the source that libjpeg may see */
     size_t safe_offset; /* in front of what is being parsed (files of several scans) */
     bool planar;        /* read_planes is used, not read */
+    bool coefficients;  /* neither: start reads the coefficients */
+    jvirt_barray_ptr *arrays; /* of each component's; jpeg's */
     bool ended;         /* the input ran dry, an end marker was put in its place */
     bool broken;        /* lenient: no more rows to be had */
     uint32_t damages;   /* lenient: how often libjpeg warned */
@@ -57,6 +59,9 @@ bool smalti__jpeg_forgive_rows(smalti__jpeg_decoder *self);
 size_t smalti__jpeg_position(const smalti__jpeg_decoder *self);
 /* Tells the source what was used up. */
 void smalti__jpeg_consumed(const smalti__jpeg_decoder *self);
+
+/* Between open and start: start is to read the whole file and leave its coefficients in arrays. Sets work_bytes. */
+void smalti__jpeg_want_coefficients(smalti__jpeg_decoder *self);
 
 /* Of smalti__decoder_ops. */
 bool smalti__jpeg_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);

@@ -214,5 +214,5 @@ void smalti__jpeg_guard(jpeg_decoder *self)
                                            .term_source = input_nothing};
     jpeg->src = &self->input;
     self->progress.progress_monitor = on_progress;
-    jpeg->progress = self->head.multiple_scans ? &self->progress : NULL;
+    jpeg->progress = self->head.multiple_scans || self->coefficients ? &self->progress : NULL;
 }

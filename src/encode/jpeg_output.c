@@ -27,7 +27,10 @@ static void on_error(j_common_ptr common)
     smalti__jpeg_output *out = common->client_data;
     char message[JMSG_LENGTH_MAX];
     common->err->format_message(common, message);
-    smalti_result code = common->err->msg_code == JERR_OUT_OF_MEMORY ? SMALTI_E_NOMEM : SMALTI_E_INVALID;
+    smalti_result code = common->err->msg_code == JERR_OUT_OF_MEMORY            ? SMALTI_E_NOMEM
+                         : common->err->msg_code == JERR_MISMATCHED_QUANT_TABLE ? SMALTI_E_UNSUPPORTED
+                         : common->err->msg_code == JERR_BAD_DCT_COEF           ? SMALTI_E_FORMAT
+                                                                                : SMALTI_E_INVALID;
     smalti__jpeg_output_leave(out, smalti__fail(out->error, code, "JPEG encoder: %s", message));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: the JPEG decoder, strict and lenient, at all sizes, rows and planes. A strict success must also be a lenient
- * one, with the same pixels. */
-#include "decode/decode.h"
+ * Fuzz target: the JPEG decoder, strict and lenient, at all sizes, rows and planes; and lossless transforms. A strict
+ * success must also be a lenient one, with the same pixels; what was transformed must decode. */
+#include "encode/jpeg_transform.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -102,6 +102,39 @@ static uint64_t decode(const uint8_t *data, size_t size, bool lenient, bool head
     return sum;
 }
 
+/* Returns whether it came to the end; *out is owned then. */
+static bool transform(const uint8_t *data, size_t size, bool lenient, uint32_t variant, void **out, size_t *out_size)
+{
+    smalti__source source;
+    smalti__sink sink;
+    smalti__decoder *decoder;
+    smalti_error error;
+    smalti__jpeg_transform_plan plan;
+    const smalti__decode_options options = {.lenient = lenient, .max_pixels = MOST_PIXELS, .max_metadata = 4096};
+    const smalti__encode_params params = {.progressive = variant / 8 % 2};
+    smalti__jpeg_transform what = {.orientation = 1 + variant % 8, .trim = true};
+    smalti__source_open_memory(&source, data, size, "fuzz.jpg");
+    smalti_result result = smalti__decoder_jpeg.open(&source, &options, &decoder, &error);
+    if (result < 0) {
+        smalti__source_close(&source);
+        return false;
+    }
+    if (variant / 16 % 2)
+        what.width = (decoder->info.height + 1) / 2, what.height = 1, what.x = decoder->info.height / 3;
+    if (smalti__sink_open_memory(&sink, 0, &error) < 0)
+        abort();
+    result = smalti__jpeg_transform_make(decoder, &what, &plan, &error);
+    if (result == SMALTI_OK && plan.work_bytes <= MOST_WORK)
+        result = smalti__jpeg_transform_run(decoder, &plan, &sink, &params, &error);
+    else
+        result = SMALTI_E_LIMIT;
+    *out = result == SMALTI_OK ? smalti__sink_take(&sink, out_size) : NULL;
+    smalti__sink_close(&sink);
+    smalti__decoder_close(decoder);
+    smalti__source_close(&source);
+    return result == SMALTI_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size && !smalti__decoder_jpeg.probe(data, size))
@@ -113,6 +146,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t lenient = decode(data, size, true, false, divisor, planar);
         if (strict && strict != lenient)
             abort();
+    }
+    void *moved;
+    size_t moved_size;
+    for (int lenient = 0; lenient < 2; lenient++) {
+        if (!transform(data, size, lenient, (uint32_t)size, &moved, &moved_size))
+            continue;
+        if (!decode(moved, moved_size, false, false, 1, false))
+            abort();
+        free(moved);
     }
     return 0;
 }
