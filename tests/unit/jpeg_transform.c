@@ -289,8 +289,8 @@ TEST("a transform takes no more memory than it says")
         moved out = move(data, size, &(smalti__jpeg_transform){.orientation = 6}, &(smalti__decode_options){0},
                          &(smalti__encode_params){.metadata = &metadata, .warn = note_warning});
         CHECK_OK(out.result, out.error);
-        CHECK_INT(peak > before + 1600 * 800 * 2, 1);
-        if (peak - before > out.plan.work_bytes + 32768)
+        CHECK_INT(peak == 0 || peak > before + 1600 * 800 * 2, 1); /* 0: a sanitizer has the memory */
+        if (peak > before + out.plan.work_bytes + 32768)
             TEST_FAIL("case %zu takes %zu bytes, not %zu", i, peak - before, out.plan.work_bytes);
         free(out.data);
         free(data);
