@@ -33,6 +33,8 @@ typedef struct smalti__encode_params {
 /* TIFF: choices of output.tiff_compression, in order. */
 enum { SMALTI__TIFF_LZW, SMALTI__TIFF_DEFLATE, SMALTI__TIFF_PACKBITS, SMALTI__TIFF_NONE };
 
+enum { SMALTI__PLANE_ROWS_MAX = 64 };
+
 typedef struct smalti__encoder {
     const struct smalti__encoder_format *format;
     smalti__encode_params params;
@@ -65,7 +67,8 @@ typedef struct smalti__encoder_format {
     smalti_result (*next_frame)(smalti__encoder *encoder, uint32_t duration_ms, smalti_error *error);
     /* Instead of open and write: the image comes as planes, subsampled as params say (channels 1 or 3). *image gets the
      * planes of the whole image, *unit what each call of write_planes is to bring: the same but for height and pitch, the
-     * rows of each plane (fewer only in the last call) and the least bytes between them; data is NULL. */
+     * rows of each plane (at most SMALTI__PLANE_ROWS_MAX; fewer only in the last call) and the least bytes between them;
+     * data is NULL. The encoder's row is that of plane 0. */
     smalti_result (*open_planes)(const smalti__encoder *seed, smalti__planes *image, smalti__planes *unit,
                                  smalti__encoder **encoder, smalti_error *error);
     /* May write to what lies between a row's width and its pitch. */
