@@ -76,8 +76,8 @@ typedef struct smalti__decoder_ops {
     void (*close)(smalti__decoder *decoder);
     /* What follows may be NULL. */
     /* Between open and start: delivers a smaller image where that is cheaper and looks as good after a further reduction to
-     * width × height (as stored, before orientation): never less than that in either direction. Changes out and
-     * work_bytes, or nothing. */
+     * width × height (as stored, before orientation): never less than that in either direction, and more by the margin
+     * that the format's own way of reducing needs. Changes out, reduced and work_bytes, or nothing. */
     void (*reduce)(smalti__decoder *decoder, uint32_t width, uint32_t height);
     /* Behind the last row of a frame: the next one, whole (composed over those before it, with the canvas's size). */
     smalti_result (*next_frame)(smalti__decoder *decoder, smalti_error *error);

@@ -78,14 +78,17 @@ static void take_size(jpeg_decoder *self, uint32_t divisor)
     base->work_bytes = work < SIZE_MAX ? (size_t)work : SIZE_MAX;
 }
 
-/* By 2, 4 and 8 libjpeg-turbo has vector code (the other eighths it counts out singly), and most coefficients need not
- * even be dequantised. No margin is kept above the size asked for: measured (see the tests of the pipeline), a thumbnail
- * made from the smallest reduction that holds it is as close to one made from all pixels as what sharp makes. */
+/* By 2, 4 and 8 libjpeg-turbo has vector code; the other eighths it counts out singly. What it makes is the mean of the
+ * pixels that are put together, which is not what a good filter makes of them: measured against a float reference, a
+ * thumbnail that is 1/4 of the image and nothing else loses 1.5 dB of luma, and 1 dB wins against sharp's when a further
+ * 1.9 is left to the filter. So at least (divisor + 1) / divisor is left, which is what sharp does, too. */
 static void jpeg_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height)
 {
+    const smalti_info *info = &decoder->info;
     uint32_t divisor = 8;
-    while (divisor > 1 && (decoder->info.width / divisor < width || decoder->info.height / divisor < height ||
-                           decoder->info.width < divisor || decoder->info.height < divisor))
+    while (divisor > 1 &&
+           ((uint64_t)width * (divisor + 1) > info->width || (uint64_t)height * (divisor + 1) > info->height ||
+            info->width < divisor || info->height < divisor))
         divisor /= 2;
     take_size((jpeg_decoder *)decoder, divisor);
 }

@@ -93,7 +93,7 @@ static uint64_t decode(const uint8_t *data, size_t size, bool lenient, bool head
         if (decoder->info.width == 0 || decoder->info.height == 0 || decoder->info.orientation < 1 ||
             decoder->info.orientation > 8)
             abort();
-        decoder->ops->reduce(decoder, decoder->info.width / divisor, decoder->info.height / divisor);
+        decoder->ops->reduce(decoder, decoder->info.width / (divisor + 1), decoder->info.height / (divisor + 1));
         if (!head_only && decoder->work_bytes <= MOST_WORK)
             sum = planar ? read_planes(decoder) : read_rows(decoder);
         smalti__decoder_close(decoder);

@@ -185,7 +185,7 @@ static void check_ramps(const jpeg_spec *spec, const work *what)
         CHECK_INT(count > 0, 1);
         /* libjpeg rounds halves up where it averages 1 × 2 and 4 × 1 samples, and to and fro where 2 × 1 and 2 × 2 */
         bool fair = spec->v <= spec->h && spec->h <= 2;
-        if (fair && fabs(sum / count) > 0.2)
+        if (fair && fabs(sum / count) > 0.2 + 0.02 * fmax(step_x, step_y))
             TEST_FAIL("%ux%u, %u to %ux%u, %u: plane %u is %.2f off on average", spec->width, spec->height,
                       spec->h * 10u + spec->v, what->out_width, what->out_height, what->subsampling, c, sum / count);
     }
@@ -196,11 +196,11 @@ TEST("every sample of every plane lies in the centre of its pixels, whatever the
     static const uint32_t sampling[][2] = {{1, 1}, {2, 1}, {2, 2}, {1, 2}, {4, 1}}, subsamplings[] = {420, 422, 444};
     static const work works[] = {
         {.out_width = 97, .out_height = 65},
-        {.out_width = 100, .out_height = 66, .reduce_width = 100, .reduce_height = 66},
-        {.out_width = 51, .out_height = 33, .reduce_width = 51, .reduce_height = 33},
+        {.out_width = 100, .out_height = 65, .reduce_width = 80, .reduce_height = 52},
+        {.out_width = 44, .out_height = 28, .reduce_width = 44, .reduce_height = 28},
         {.out_width = 403, .out_height = 261},
         {.out_width = 61, .out_height = 100, .x = 33.5, .y = 21.25, .width = 250.5, .height = 201},
-        {.out_width = 201, .out_height = 129, .reduce_width = 201, .reduce_height = 129}};
+        {.out_width = 201, .out_height = 129, .reduce_width = 134, .reduce_height = 86}};
     for (size_t s = 0; s < SMALTI__COUNT(sampling); s++) {
         jpeg_spec spec = {
             .width = 403, .height = 261, .components = 3, .h = (int)sampling[s][0], .v = (int)sampling[s][1]};
