@@ -87,6 +87,7 @@ static json_t *route_json(const smalti_plan *plan, const smalti__decoder *decode
                              (json_int_t)route->strip_rows);
     json_t *encoded = json_array();
     json_object_set_new(json, "encoder_thread", json_boolean(route->relay));
+    json_object_set_new(json, "planes", json_boolean(route->by_planes));
     for (size_t i = 0; i < plan->variant_count; i++)
         if (route->branches[i].format)
             json_array_append_new(encoded, json_pack("{s:s, s:o}", "format", route->branches[i].format->name, "shape",
@@ -244,7 +245,10 @@ static void print_task(FILE *out, const json_t *task)
         fputs(", reduced to ", out);
         print_shape(out, decoded);
     }
-    fprintf(out, "\n  strips  of %lld rows\n", number_at(task, "strip_rows"));
+    if (json_is_true(json_object_get(task, "planes")))
+        fputs("\n  planes  of luma and chroma, each by itself\n", out);
+    else
+        fprintf(out, "\n  strips  of %lld rows\n", number_at(task, "strip_rows"));
     json_array_foreach(stages, index, item) print_stage(out, item);
     json_array_foreach(json_object_get(task, "encoded"), index, item)
     {

@@ -11,7 +11,7 @@ static size_t branch_count(const smalti__task *task)
 
 /* ---- beginning ---- */
 
-static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error *error)
+smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
 {
     smalti__branch *branch = &task->branches[index];
     const smalti__encoder_format *format = task->lane->route->branches[index].format;
@@ -30,7 +30,6 @@ static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error
     seed.params.spare_thread = task->lane->run->spare_lanes && branch_count(task) == 1;
     seed.params.animation = task->decoder->options.all_frames && task->decoder->info.frames > 1 && format->next_frame;
     seed.params.loops = task->decoder->info.loops;
-    SMALTI__TRY(format->open(&seed, &branch->encoder, error));
     branch->made = (smalti_output){
         .format = format->name,
         .width = seed.width,
@@ -40,6 +39,14 @@ static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error
                                                                     : format->default_quality,
         .score = NAN,
     };
+    return seed;
+}
+
+static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error *error)
+{
+    smalti__branch *branch = &task->branches[index];
+    const smalti__encoder seed = smalti__outputs_seed(task, index);
+    SMALTI__TRY(seed.format->open(&seed, &branch->encoder, error));
     if (task->lane->route->relay)
         branch->relay = smalti__relay_open(branch->encoder);
     return SMALTI_OK;

@@ -5,6 +5,7 @@
 
 #include "encode/encode.h"
 #include "pipeline/job.h"
+#include "pipeline/planar.h"
 #include "step/flow.h"
 
 /* Outputs of one input, at most. */
@@ -67,6 +68,8 @@ typedef struct smalti__route {
     smalti__branch_route branches[SMALTI__VARIANTS_MAX];
     uint32_t strip_rows;
     bool relay; /* the encoder runs on a thread of its own */
+    bool by_planes; /* decoder and encoder exchange planes, the program is what is done to each of them */
+    smalti__planar_plan planes;
     size_t decode_bytes, flow_bytes, encode_bytes; /* sums over the branches */
     size_t total_bytes;
 } smalti__route;
@@ -83,6 +86,8 @@ smalti_result smalti__route_fit(const smalti__encoder_format *format, const smal
 smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__route *route);
 smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smalti__route *route, size_t variant,
                                              const smalti__shape *in);
+/* What planes are to be made of a route that goes by them; seed, pool, stats and functions are left out. */
+smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__decoder *decoder);
 /* What the encoder is told; metadata is borrowed by it. */
 smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const smalti__metadata *metadata,
                                                  smalti__pool *pool);

@@ -135,6 +135,65 @@ static smalti_result reduce(const smalti_plan *plan, smalti__decoder *decoder, s
     return SMALTI_OK;
 }
 
+/* ---- planes ---- */
+
+smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__decoder *decoder)
+{
+    smalti__planar_setup setup = {
+        .decoder = decoder,
+        .width = decoder->info.width,
+        .height = decoder->info.height,
+        .filter = SMALTI__FILTER_LANCZOS3, /* of chroma, where only that changes */
+    };
+    if (!route->program.count)
+        return setup;
+    const smalti__node *node = &route->program.nodes[0];
+    const smalti__scale_params *scale = (const smalti__scale_params *)node->params;
+    double across = (double)decoder->info.width / node->in.width, down = (double)decoder->info.height / node->in.height;
+    setup.x = scale->x * across;
+    setup.width = scale->width * across;
+    setup.y = scale->y * down;
+    setup.height = scale->height * down;
+    setup.filter = scale->filter;
+    return setup;
+}
+
+/* Whether all that happens to the image is that it is scaled. */
+static bool can_go_by_planes(const smalti_plan *plan, const smalti__route *route)
+{
+    const smalti__program *program = &route->program;
+    const smalti__branch_route *branch = &route->branches[0];
+    if (plan->variant_count != 1 || !branch->format || program->count > 1 || program->unknown ||
+        !smalti__shape_same(&program->shape, &branch->out))
+        return false;
+    return !program->count || (program->nodes[0].kind == &smalti__node_scale &&
+                               !((const smalti__scale_params *)program->nodes[0].params)->linear);
+}
+
+static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool spare_lane, smalti__route *route)
+{
+    const smalti__branch_route *branch = &route->branches[0];
+    if (!can_go_by_planes(plan, route))
+        return false;
+    const smalti__encoder seed = {
+        .format = branch->format,
+        .params = smalti__plan_encode_params(plan, NULL, NULL),
+        .width = branch->out.width,
+        .height = branch->out.height,
+        .channels = branch->out.channels,
+        .sample = branch->out.sample,
+    };
+    smalti__planar_setup setup = smalti__route_planes(route, decoder);
+    setup.seed = &seed;
+    setup.spare_thread = spare_lane;
+    if (!smalti__planar_make(&setup, &route->planes))
+        return false;
+    route->by_planes = true;
+    route->relay = false;
+    route->flow_bytes = route->planes.work_bytes;
+    return true;
+}
+
 smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decoder,
                                  const smalti__encoder_format *const *formats, uint32_t strip_rows, bool spare_lane,
                                  smalti__route *route, smalti_error *error)
@@ -163,6 +222,8 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     const smalti__shape *out = plan->variant_count == 1 && formats[0] ? &route->branches[0].out : NULL;
     if (out) /* the conversion at the end is a part of the flow */
         SMALTI__TRY(smalti__program_convert(&route->program, out, error));
+    if (go_by_planes(plan, decoder, spare_lane, route))
+        return sum_bytes(plan, decoder, route, error);
     SMALTI__TRY(smalti__flow_bytes(&setup, &route->program, out, &route->flow_bytes, error));
     route->strip_rows = smalti__flow_strip_rows(&setup, &route->program);
     return sum_bytes(plan, decoder, route, error);

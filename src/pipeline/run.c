@@ -97,7 +97,8 @@ smalti_result smalti__run_route(const smalti__run *run, smalti__decoder *decoder
     const smalti_plan *plan = run->plan;
     SMALTI__TRY(check_limits(plan, decoder, error));
     SMALTI__TRY(smalti__route_make(plan, decoder, formats, run->options.strip_rows, run->spare_lanes, route, error));
-    if (route->relay && route->total_bytes > (memory > tied ? memory - tied : 0)) /* the lane can encode, in less */
+    bool threads = route->relay || (route->by_planes && route->planes.ahead);
+    if (threads && route->total_bytes > (memory > tied ? memory - tied : 0)) /* the lane can do it all, in less */
         return smalti__route_make(plan, decoder, formats, run->options.strip_rows, false, route, error);
     return SMALTI_OK;
 }

@@ -120,16 +120,21 @@ static smalti_result open_flow(smalti__task *task, smalti_error *error)
     return smalti__flow_open(&setup, &task->flow, error);
 }
 
+/* The metadata goes with the task: the route decides what may leave. */
+static void take_metadata(smalti__task *task)
+{
+    task->metadata = task->decoder->metadata;
+    task->decoder->metadata = (smalti__metadata){0};
+    smalti__route_metadata(task->lane->run->plan, task->lane->route, &task->metadata);
+}
+
 static smalti_result start(smalti__task *task, smalti_error *error)
 {
     uint64_t begin = smalti__now_ns();
     smalti_result result = smalti__decoder_start(task->decoder, error);
     task->stats->decode_ns += smalti__now_ns() - begin;
     SMALTI__TRY(result);
-    /* the metadata goes with the task: the route decides what may leave */
-    task->metadata = task->decoder->metadata;
-    task->decoder->metadata = (smalti__metadata){0};
-    smalti__route_metadata(task->lane->run->plan, task->lane->route, &task->metadata);
+    take_metadata(task);
     return SMALTI_OK;
 }
 
@@ -166,6 +171,38 @@ static smalti_result pump(smalti__task *task, smalti_error *error)
     SMALTI__TRY(smalti__outputs_frame_end(task, error));
     return smalti__task_measures(task, error);
 }
+
+/* ---- planes ---- */
+
+static void planes_progress(void *user, uint32_t rows)
+{
+    smalti__task *task = user;
+    task->rows_done = rows;
+    progress(task);
+}
+
+/* Instead of a flow: everything from the decoder's start to the encoder's end. */
+static smalti_result run_planes(smalti__task *task, smalti_error *error)
+{
+    const smalti__route *route = task->lane->route;
+    uint64_t scale_ns = 0;
+    task->branches[0].out = route->branches[0].out;
+    take_metadata(task);
+    const smalti__encoder seed = smalti__outputs_seed(task, 0);
+    smalti__planar_setup setup = smalti__route_planes(route, task->decoder);
+    setup.seed = &seed;
+    setup.spare_thread = route->planes.ahead;
+    setup.pool = &task->lane->pool;
+    setup.stats = task->stats;
+    setup.stop = &task->stop;
+    setup.progress = planes_progress;
+    setup.user = task;
+    smalti_result result = smalti__planar_run(&setup, &route->planes, &scale_ns, error);
+    task->stats->step_ns += scale_ns;
+    return result;
+}
+
+/* ---- frames ---- */
 
 static smalti_result next_frame(smalti__task *task, smalti_error *error)
 {
@@ -239,7 +276,7 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
     } else {
         SMALTI__TRY(admit(task, total, error)); /* small inputs are the lane's */
     }
-    SMALTI__TRY(pump_frames(task, error));
+    SMALTI__TRY(route->by_planes ? run_planes(task, error) : pump_frames(task, error));
     return smalti__source_check(&task->source, error);
 }
 

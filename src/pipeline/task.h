@@ -96,7 +96,9 @@ smalti_result smalti__task_more(void *task, size_t bytes, smalti_error *error);
 /* A warning of the task's as an event: user is the task. */
 void smalti__task_warn(void *task, const char *message);
 
-/* In outputs.c: the far end of a task's flow. */
+/* In outputs.c: the far end of a task's flow. seed: for the encoder of a branch whose out is set; says in made what it will
+ * be. */
+smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index);
 smalti_result smalti__outputs_begin(void *task, const smalti__shape *last, smalti__shape *out, smalti_error *error);
 smalti_result smalti__outputs_rows(void *task, const void *rows, size_t pitch, uint32_t count, smalti_error *error);
 /* Behind the last row of a frame; and of all. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Images that go from decoder to encoder as planes: where their samples land, and what can go wrong. */
+#include <smalti/smalti.h>
+
 #include "test.h"
 #include "jpeg_make.h"
 
@@ -334,4 +336,67 @@ TEST("planes take no more memory than was said")
     }
     free(data);
     forget();
+}
+
+/* ---- whole jobs ---- */
+
+static void run_job(const uint8_t *data, size_t size, const char *format, const char *resize, smalti_image *image)
+{
+    smalti_job *job;
+    smalti_plan *plan;
+    smalti_error error;
+    void *out;
+    size_t out_size;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    if (resize)
+        CHECK_OK(smalti_job_step_add(job, "resize", resize, &error), error);
+    CHECK_OK(smalti_job_set(job, "output.format", format, &error), error);
+    CHECK_OK(smalti_job_set(job, "output.quality", "98", &error), error);
+    CHECK_OK(smalti_job_set(job, "output.subsampling", "444", &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    CHECK_OK(smalti_plan_run_memory(plan, NULL, data, size, "in.jpg", &out, &out_size, NULL, &error), error);
+    CHECK_OK(smalti_image_read_memory(out, out_size, "out", image, &error), error);
+    free(out);
+    smalti_plan_free(plan);
+    smalti_job_free(job);
+}
+
+TEST("a job that goes by planes gives the picture that one by rows gives")
+{
+    static const struct {
+        const char *resize;
+        uint32_t orientation;
+    } cases[] = {{NULL, 1},       {"width=200", 1},       {"width=90", 1},
+                 {"width=60", 6}, {"80x80:fit=cover", 1}, {"120x50:fit=fill", 3}};
+    for (size_t i = 0; i < SMALTI__COUNT(cases); i++) {
+        jpeg_spec spec = {.width = 403, .height = 301, .components = 3, .h = 1 + i % 2, .v = 1 + i % 2};
+        uint8_t exif[EXIF_BYTES], *pixels = malloc(403 * 301 * 3);
+        make_exif(exif, false, cases[i].orientation);
+        spec.exif = exif, spec.exif_size = sizeof exif;
+        for (uint32_t k = 0; k < 403 * 301 * 3; k++) {
+            double x = k / 3 % 403 / 40.0, y = k / 3 / 403 / 30.0;
+            pixels[k] = (uint8_t)(128 + 50 * sin(x * (1 + k % 3) + y) + 40 * cos(y * 2 - x));
+        }
+        size_t size;
+        uint8_t *data = make_jpeg(&spec, pixels, &size);
+        smalti_image planes, rows;
+        run_job(data, size, "jpeg", cases[i].resize, &planes);
+        run_job(data, size, "png", cases[i].resize, &rows);
+        CHECK_INT(planes.width, rows.width);
+        CHECK_INT(planes.height, rows.height);
+        double sum = 0;
+        for (uint32_t y = 0; y < rows.height; y++)
+            for (uint32_t x = 0; x < rows.width * 3; x++) {
+                int difference =
+                    ((uint8_t *)planes.data)[y * planes.pitch + x] - ((uint8_t *)rows.data)[y * rows.pitch + x];
+                sum += difference * difference;
+            }
+        double psnr = 10 * log10(255.0 * 255 * rows.width * rows.height * 3 / sum);
+        if (psnr < 36)
+            TEST_FAIL("case %zu: %.1f dB", i, psnr);
+        smalti_image_free(&planes);
+        smalti_image_free(&rows);
+        free(data);
+        free(pixels);
+    }
 }
