@@ -121,9 +121,9 @@ bool smalti__planar_make(const smalti__planar_setup *setup, smalti__planar_plan 
     const smalti__decoder *decoder = setup->decoder;
     const smalti__encoder *seed = setup->seed;
     /* where an image is enlarged rows of one plane would pile up waiting for those of another */
-    if (!seed->format->open_planes || seed->sample != SMALTI_SAMPLE_U8 || decoder->out.sample != SMALTI_SAMPLE_U8 ||
-        seed->channels != decoder->out.channels || setup->height / decoder->reduced < seed->height ||
-        (decoder->options.all_frames && decoder->info.frames > 1))
+    if (!seed->format->open_planes || seed->params.lossless || seed->sample != SMALTI_SAMPLE_U8 ||
+        decoder->out.sample != SMALTI_SAMPLE_U8 || seed->channels != decoder->out.channels ||
+        setup->height / decoder->reduced < seed->height || (decoder->options.all_frames && decoder->info.frames > 1))
         return false;
     smalti__planar_plan made = {.ahead = setup->spare_thread && !decoder->options.lenient};
     if (!smalti__decoder_planar(setup->decoder, &made.image, &made.unit))
