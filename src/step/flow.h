@@ -112,4 +112,15 @@ smalti_result smalti__frame_open(const smalti__node *node, smalti__stage **stage
 /* In work: a buffer for *rows rows of node->out. */
 uint8_t *smalti__frame_strip(smalti__stage *stage, size_t *pitch, uint32_t *rows);
 
+/* ---- a stage that makes rows one by one from as many rows of the same width ---- */
+
+/* One row of node->in to one of node->out. state is what the stage keeps: zeroed when it is opened. */
+typedef void (*smalti__row_fn)(const smalti__stage *stage, const void *state, const void *src, void *dst);
+/* A strip of the output and the state. */
+smalti_result smalti__rows_bytes(const smalti__node *node, const smalti__flow_setup *setup, size_t state_bytes,
+                                 size_t *bytes, smalti_error *error);
+smalti_result smalti__rows_open(const smalti__node *node, smalti__stage **stage, const smalti__flow_setup *setup,
+                                smalti__row_fn row, size_t state_bytes, smalti_error *error);
+void *smalti__rows_state(smalti__stage *stage);
+
 #endif

@@ -5,7 +5,7 @@
 #include "pixel/orient.h"
 #include "step/kinds.h"
 
-enum { WIDTH, HEIGHT, PERCENT, MEGAPIXELS, FIT, GRAVITY, ENLARGE, KERNEL, LINEAR };
+enum { WIDTH, HEIGHT, PERCENT, MEGAPIXELS, FIT, GRAVITY, ENLARGE, KERNEL, LINEAR, BACKGROUND };
 enum { INSIDE, OUTSIDE, COVER, CONTAIN, FILL };
 
 static const smalti_step_param params[] = {
@@ -22,6 +22,7 @@ static const smalti_step_param params[] = {
     {"kernel", "the filter", SMALTI_STEP_CHOICE, NULL, 0, 0, SMALTI__FILTER_LANCZOS3,
      "nearest|linear|catmull-rom|mitchell|lanczos2|lanczos3"},
     {"linear", "in linear light", SMALTI_STEP_FLAG, NULL, 0, 1, 0, NULL},
+    SMALTI__FILL_PARAM("what contain pads with"),
 };
 
 /* "50%", "2mp", or a size. */
@@ -144,9 +145,12 @@ static smalti_result resize_lower(const smalti__step *step, smalti__program *pro
         out.height = swaps ? target.width : target.height;
         SMALTI__TRY(smalti__program_add(program, &smalti__node_scale, &scale, sizeof scale, &out, error));
     }
-    if (target.canvas_width != target.width || target.canvas_height != target.height)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "step resize: contain is not there yet");
-    return SMALTI_OK;
+    const smalti__fill fill = smalti__step_fill(step, BACKGROUND);
+    int gravity = (int)step->values[GRAVITY].number;
+    int64_t left = smalti__gravity_x(gravity, target.canvas_width, target.width);
+    int64_t top = smalti__gravity_y(gravity, target.canvas_height, target.height);
+    return smalti__program_pad(program, target.canvas_width, target.canvas_height, (uint64_t)left, (uint64_t)top,
+                               SMALTI__PAD_FILL, &fill, error);
 }
 
 const smalti__step_kind smalti__step_resize = {
