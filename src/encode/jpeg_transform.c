@@ -64,14 +64,16 @@ static void take_orientation(uint32_t orientation, smalti__jpeg_transform_plan *
 static void take_rectangle(const smalti_info *info, const smalti__jpeg_transform *transform,
                            smalti__jpeg_transform_plan *plan)
 {
-    uint32_t width = plan->turned ? info->height : info->width, height = plan->turned ? info->width : info->height;
+    bool turned = plan->turned && !transform->stored, mirrored = plan->mirrored && !transform->stored;
+    bool flipped = plan->flipped && !transform->stored;
+    uint32_t width = turned ? info->height : info->width, height = turned ? info->width : info->height;
     uint32_t left = transform->x, right = left + transform->width, top = transform->y, bottom = top + transform->height;
     if (!transform->width)
         left = top = 0, right = width, bottom = height;
-    uint32_t x0 = plan->mirrored ? width - right : left, x1 = plan->mirrored ? width - left : right;
-    uint32_t y0 = plan->flipped ? height - bottom : top, y1 = plan->flipped ? height - top : bottom;
-    plan->left = plan->turned ? y0 : x0, plan->right = plan->turned ? y1 : x1;
-    plan->top = plan->turned ? x0 : y0, plan->bottom = plan->turned ? x1 : y1;
+    uint32_t x0 = mirrored ? width - right : left, x1 = mirrored ? width - left : right;
+    uint32_t y0 = flipped ? height - bottom : top, y1 = flipped ? height - top : bottom;
+    plan->left = turned ? y0 : x0, plan->right = turned ? y1 : x1;
+    plan->top = turned ? x0 : y0, plan->bottom = turned ? x1 : y1;
 }
 
 static size_t room_bytes(const smalti__jpeg_head *head, const smalti__jpeg_transform_plan *plan)
@@ -93,7 +95,8 @@ smalti_result smalti__jpeg_transform_make(smalti__decoder *decoder, const smalti
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "orientation %u is not between 1 and 8",
                             transform->orientation);
     take_orientation(transform->orientation, &made);
-    uint32_t width = made.turned ? info->height : info->width, height = made.turned ? info->width : info->height;
+    bool turned = made.turned && !transform->stored;
+    uint32_t width = turned ? info->height : info->width, height = turned ? info->width : info->height;
     if (transform->width && (!transform->height || transform->x >= width || transform->width > width - transform->x ||
                              transform->y >= height || transform->height > height - transform->y))
         return smalti__source_fail(decoder->source, error, SMALTI_E_INVALID_RANGE, SMALTI_NO_OFFSET,
@@ -248,12 +251,11 @@ static void write_file(void *user)
     jpeg_finish_compress(jpeg);
 }
 
-smalti_result smalti__jpeg_transform_run(smalti__decoder *decoder, const smalti__jpeg_transform_plan *plan,
-                                         smalti__sink *sink, const smalti__encode_params *params, smalti_error *error)
+smalti_result smalti__jpeg_transform_write(smalti__decoder *decoder, const smalti__jpeg_transform_plan *plan,
+                                           smalti__sink *sink, const smalti__encode_params *params, smalti_error *error)
 {
     mover self = {.from = (smalti__jpeg_decoder *)decoder, .plan = plan};
     mcu_size(&self.from->head, &self.mcu_across, &self.mcu_down);
-    SMALTI__TRY(smalti__decoder_start(decoder, error));
     smalti_result result = smalti__jpeg_output_open(&self.out, sink, params, error);
     if (result == SMALTI_OK)
         result = smalti__jpeg_output_protect(&self.out, write_file, &self, error);

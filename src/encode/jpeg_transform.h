@@ -10,6 +10,7 @@
 typedef struct smalti__jpeg_transform {
     uint32_t orientation; /* 1 … 8, as in EXIF: what is to be turned upright */
     uint32_t x, y, width, height; /* what is kept of the upright image; width 0: all */
+    bool stored; /* the rectangle is one of the stored image */
     bool trim; /* up to an MCU may be lost at such an edge; otherwise that is an error */
 } smalti__jpeg_transform;
 
@@ -24,9 +25,10 @@ typedef struct smalti__jpeg_transform_plan {
  * it cannot be without loss, INVALID_RANGE for a rectangle outside. */
 smalti_result smalti__jpeg_transform_make(smalti__decoder *decoder, const smalti__jpeg_transform *transform,
                                           smalti__jpeg_transform_plan *plan, smalti_error *error);
-/* Once, behind make: reads everything, writes everything to sink, with the Huffman tables that are best. Of params, progressive,
- * metadata, pool, stop, warn and user are looked at. */
-smalti_result smalti__jpeg_transform_run(smalti__decoder *decoder, const smalti__jpeg_transform_plan *plan,
-                                         smalti__sink *sink, const smalti__encode_params *params, smalti_error *error);
+/* Once, behind make and the decoder's start, which reads everything: writes the result to sink, with the Huffman tables that
+ * are best. Of params, progressive, metadata, pool, stop, warn and user are looked at. */
+smalti_result smalti__jpeg_transform_write(smalti__decoder *decoder, const smalti__jpeg_transform_plan *plan,
+                                           smalti__sink *sink, const smalti__encode_params *params,
+                                           smalti_error *error);
 
 #endif

@@ -88,6 +88,7 @@ static json_t *route_json(const smalti_plan *plan, const smalti__decoder *decode
     json_t *encoded = json_array();
     json_object_set_new(json, "encoder_thread", json_boolean(route->relay));
     json_object_set_new(json, "planes", json_boolean(route->by_planes));
+    json_object_set_new(json, "coefficients", json_boolean(route->by_coefficients));
     for (size_t i = 0; i < plan->variant_count; i++)
         if (route->branches[i].format)
             json_array_append_new(encoded, json_pack("{s:s, s:o}", "format", route->branches[i].format->name, "shape",
@@ -247,6 +248,8 @@ static void print_task(FILE *out, const json_t *task)
     }
     if (json_is_true(json_object_get(task, "planes")))
         fputs("\n  planes  of luma and chroma, each by itself\n", out);
+    else if (json_is_true(json_object_get(task, "coefficients")))
+        fputs("\n  blocks  of coefficients, moved without loss\n", out);
     else
         fprintf(out, "\n  strips  of %lld rows\n", number_at(task, "strip_rows"));
     json_array_foreach(stages, index, item) print_stage(out, item);

@@ -5,6 +5,7 @@
 
 #include "encode/encode.h"
 #include "pipeline/job.h"
+#include "pipeline/lossless.h"
 #include "pipeline/planar.h"
 #include "step/flow.h"
 
@@ -70,6 +71,8 @@ typedef struct smalti__route {
     bool relay; /* the encoder runs on a thread of its own */
     bool by_planes; /* decoder and encoder exchange planes, the program is what is done to each of them */
     smalti__planar_plan planes;
+    bool by_coefficients; /* from JPEG to JPEG without loss: the program is what is done to them */
+    smalti__jpeg_transform_plan coefficients;
     size_t decode_bytes, flow_bytes, encode_bytes; /* sums over the branches */
     size_t total_bytes;
 } smalti__route;

@@ -163,6 +163,9 @@ static bool can_go_by_planes(const smalti_plan *plan, const smalti__route *route
 {
     const smalti__program *program = &route->program;
     const smalti__branch_route *branch = &route->branches[0];
+    const smalti__settings *settings = &plan->job->settings;
+    if (settings->max_bytes || settings->target_quality) /* encodings are tried and looked at */
+        return false;
     if (plan->variant_count != 1 || !branch->format || program->count > 1 || program->unknown ||
         !smalti__shape_same(&program->shape, &branch->out))
         return false;
@@ -194,6 +197,25 @@ static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool
     return true;
 }
 
+/* ---- coefficients ---- */
+
+static bool wants_lossless_jpeg(const smalti_plan *plan, const smalti__route *route)
+{
+    return plan->job->settings.lossless && plan->variant_count == 1 &&
+           route->branches[0].format == &smalti__encoder_jpeg;
+}
+
+static smalti_result go_by_coefficients(const smalti_plan *plan, smalti__decoder *decoder, smalti__route *route,
+                                        smalti_error *error)
+{
+    smalti__branch_route *branch = &route->branches[0];
+    SMALTI__TRY(smalti__lossless_make(&route->program, decoder, &route->coefficients, error));
+    route->by_coefficients = true;
+    route->relay = false;
+    branch->encode_bytes = route->coefficients.work_bytes - decoder->work_bytes;
+    return sum_bytes(plan, decoder, route, error);
+}
+
 smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decoder,
                                  const smalti__encoder_format *const *formats, uint32_t strip_rows, bool spare_lane,
                                  smalti__route *route, smalti_error *error)
@@ -222,6 +244,8 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     const smalti__shape *out = plan->variant_count == 1 && formats[0] ? &route->branches[0].out : NULL;
     if (out) /* the conversion at the end is a part of the flow */
         SMALTI__TRY(smalti__program_convert(&route->program, out, error));
+    if (wants_lossless_jpeg(plan, route))
+        return go_by_coefficients(plan, decoder, route, error);
     if (go_by_planes(plan, decoder, spare_lane, route))
         return sum_bytes(plan, decoder, route, error);
     SMALTI__TRY(smalti__flow_bytes(&setup, &route->program, out, &route->flow_bytes, error));

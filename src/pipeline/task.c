@@ -202,6 +202,25 @@ static smalti_result run_planes(smalti__task *task, smalti_error *error)
     return result;
 }
 
+/* ---- coefficients ---- */
+
+/* Instead of a flow, too. */
+static smalti_result run_coefficients(smalti__task *task, smalti_error *error)
+{
+    const smalti__route *route = task->lane->route;
+    task->branches[0].out = route->branches[0].out;
+    take_metadata(task);
+    const smalti__encoder seed = smalti__outputs_seed(task, 0);
+    uint64_t begin = smalti__now_ns();
+    SMALTI__TRY(smalti__decoder_start(task->decoder, error));
+    uint64_t decoded = smalti__now_ns();
+    task->stats->decode_ns += decoded - begin;
+    SMALTI__TRY(smalti__jpeg_transform_write(task->decoder, &route->coefficients, seed.sink, &seed.params, error));
+    task->stats->encode_ns += smalti__now_ns() - decoded;
+    task->rows_done = task->decoder->out.height;
+    return SMALTI_OK;
+}
+
 /* ---- frames ---- */
 
 static smalti_result next_frame(smalti__task *task, smalti_error *error)
@@ -276,7 +295,9 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
     } else {
         SMALTI__TRY(admit(task, total, error)); /* small inputs are the lane's */
     }
-    SMALTI__TRY(route->by_planes ? run_planes(task, error) : pump_frames(task, error));
+    SMALTI__TRY(route->by_planes         ? run_planes(task, error)
+                : route->by_coefficients ? run_coefficients(task, error)
+                                         : pump_frames(task, error));
     return smalti__source_check(&task->source, error);
 }
 

@@ -125,9 +125,11 @@ static bool transform(const uint8_t *data, size_t size, bool lenient, uint32_t v
         abort();
     result = smalti__jpeg_transform_make(decoder, &what, &plan, &error);
     if (result == SMALTI_OK && plan.work_bytes <= MOST_WORK)
-        result = smalti__jpeg_transform_run(decoder, &plan, &sink, &params, &error);
+        result = smalti__decoder_start(decoder, &error);
     else
         result = SMALTI_E_LIMIT;
+    if (result == SMALTI_OK)
+        result = smalti__jpeg_transform_write(decoder, &plan, &sink, &params, &error);
     *out = result == SMALTI_OK ? smalti__sink_take(&sink, out_size) : NULL;
     smalti__sink_close(&sink);
     smalti__decoder_close(decoder);

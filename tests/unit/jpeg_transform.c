@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Lossless transforms of JPEG, against turned samples. */
+#include <smalti/smalti.h>
+
 #include "test.h"
 #include "jpeg_make.h"
 
@@ -29,7 +31,9 @@ static moved move(const uint8_t *data, size_t size, const smalti__jpeg_transform
     CHECK_OK(smalti__decoder_open(&source, options, &decoder, &out.error), out.error);
     out.result = smalti__jpeg_transform_make(decoder, what, &out.plan, &out.error);
     if (out.result == SMALTI_OK)
-        out.result = smalti__jpeg_transform_run(decoder, &out.plan, &sink, params, &out.error);
+        out.result = smalti__decoder_start(decoder, &out.error);
+    if (out.result == SMALTI_OK)
+        out.result = smalti__jpeg_transform_write(decoder, &out.plan, &sink, params, &out.error);
     if (out.result == SMALTI_OK)
         out.data = smalti__sink_take(&sink, &out.size);
     smalti__sink_close(&sink);
@@ -148,7 +152,7 @@ TEST("a rectangle whose first edges lie between blocks is cut out, of any size")
         for (size_t i = 1; i < 5; i++) {
             size_t size;
             uint8_t *data = make_jpeg(&specs[i], NULL, &size);
-            smalti__jpeg_transform what = {orientation, 16, 32, 37, 21, false};
+            smalti__jpeg_transform what = {orientation, 16, 32, 37, 21, false, false};
             moved out = move_plainly(data, size, &what);
             CHECK_OK(out.result, out.error);
             CHECK_INT(out.plan.width, 37);
@@ -188,7 +192,7 @@ TEST("partial blocks at an edge that is to be the first are an error, or trimmed
         check_samples(&spec, data, size, &out, &what, width, height);
         free(out.data);
     }
-    smalti__jpeg_transform inside = {1, 17, 0, 20, 20, false};
+    smalti__jpeg_transform inside = {1, 17, 0, 20, 20, false, false};
     moved out = move_plainly(data, size, &inside);
     CHECK_INT(out.result, SMALTI_E_UNSUPPORTED);
     inside.trim = true;
@@ -202,9 +206,10 @@ TEST("partial blocks at an edge that is to be the first are an error, or trimmed
 
 TEST("what is not there cannot be cut out, nor less than a block be trimmed")
 {
-    static const smalti__jpeg_transform outside[] = {
-        {1, 0, 0, 97, 1, false}, {1, 96, 0, 1, 1, false}, {1, 0, 60, 1, 5, false}, {6, 0, 0, 65, 1, false},
-        {1, 0, 0, 1, 0, false},  {0, 0, 0, 0, 0, false},  {9, 0, 0, 0, 0, false},  {1, ~0u, 0, 2, 1, false}};
+    static const smalti__jpeg_transform outside[] = {{1, 0, 0, 97, 1, false, false}, {1, 96, 0, 1, 1, false, false},
+                                                     {1, 0, 60, 1, 5, false, false}, {6, 0, 0, 65, 1, false, false},
+                                                     {1, 0, 0, 1, 0, false, false},  {0, 0, 0, 0, 0, false, false},
+                                                     {9, 0, 0, 0, 0, false, false},  {1, ~0u, 0, 2, 1, false, false}};
     size_t size;
     uint8_t *data = make_jpeg(&specs[1], NULL, &size);
     for (size_t i = 0; i < SMALTI__COUNT(outside); i++)
@@ -295,4 +300,60 @@ TEST("a transform takes no more memory than it says")
         free(out.data);
         free(data);
     }
+}
+
+/* ---- whole jobs ---- */
+
+/* Steps in order, "name:params". */
+static smalti_result run_job(const uint8_t *data, size_t size, const char *const *steps, moved *out)
+{
+    smalti_job *job;
+    smalti_plan *plan;
+    *out = (moved){0};
+    CHECK_OK(smalti_job_new(&job, &out->error), out->error);
+    for (; *steps; steps++) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*steps, ":"), *steps);
+        const char *params = strchr(*steps, ':');
+        CHECK_OK(smalti_job_step_add(job, name, params ? params + 1 : NULL, &out->error), out->error);
+    }
+    CHECK_OK(smalti_job_set(job, "output.format", "jpeg", &out->error), out->error);
+    CHECK_OK(smalti_job_set(job, "output.lossless", "true", &out->error), out->error);
+    CHECK_OK(smalti_plan_new(job, &plan, &out->error), out->error);
+    void *made = NULL;
+    out->result = smalti_plan_run_memory(plan, NULL, data, size, "in.jpg", &made, &out->size, NULL, &out->error);
+    out->data = made;
+    smalti_plan_free(plan);
+    smalti_job_free(job);
+    return out->result;
+}
+
+TEST("a job that asks for no loss turns and cuts coefficients, and refuses what would cost something")
+{
+    uint8_t exif[EXIF_BYTES];
+    make_exif(exif, true, 6);
+    jpeg_spec spec = specs[4];
+    size_t size;
+    moved out;
+    spec.exif = exif, spec.exif_size = sizeof exif;
+    uint8_t *data = make_jpeg(&spec, NULL, &size);
+    /* upright it has 64 × 96 pixels; what is 16,32 there lies at 32,11 from the other side, stored */
+    CHECK_OK(run_job(data, size, (const char *const[]){"crop:width=32,height=40,x=16,y=32", NULL}, &out), out.error);
+    smalti__jpeg_transform what = {6, 16, 32, 32, 40, false, false};
+    out.plan.width = 32, out.plan.height = 40;
+    check_samples(&spec, data, size, &out, &what, 96, 64);
+    free(out.data);
+    CHECK_OK(run_job(data, size, (const char *const[]){"rotate:angle=90", "flip", NULL}, &out), out.error);
+    what = (smalti__jpeg_transform){.orientation = 2}; /* 90° by EXIF, 90° more, upside down: left and right change */
+    out.plan.width = 96, out.plan.height = 64;
+    check_samples(&spec, data, size, &out, &what, 96, 64);
+    free(out.data);
+    CHECK_OK(run_job(data, size, (const char *const[]){NULL}, &out), out.error);
+    free(out.data);
+    CHECK_INT(run_job(data, size, (const char *const[]){"resize:width=20", NULL}, &out), SMALTI_E_UNSUPPORTED);
+    CHECK_HAS(out.error.message, "in.jpg: resize: JPEG without loss");
+    CHECK_INT(run_job(data, size, (const char *const[]){"crop:width=32,height=40,x=17,y=32", NULL}, &out),
+              SMALTI_E_UNSUPPORTED);
+    CHECK_HAS(out.error.message, "not without loss");
+    free(data);
 }
