@@ -338,6 +338,78 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_layers_find(const smalti_e
                                                                   smalti_exr_layers *layers, smalti_error *error);
 SMALTI_API void smalti_exr_layers_clear(smalti_exr_layers *layers); /**< fine for a zeroed struct */
 
+/* ---- Edits ---- */
+
+/** What a change does. */
+typedef enum smalti_exr_change_kind {
+    SMALTI_EXR_SET = 1, /**< gives an attribute a type and a value; adds it when it is not there */
+    SMALTI_EXR_DELETE = 2, /**< removes an attribute */
+    SMALTI_EXR_RENAME = 3, /**< gives an attribute a new name */
+    SMALTI_EXR_RENAME_CHANNEL = 4, /**< gives a channel a new name; the order of channels must stay */
+    SMALTI_EXR_RENAME_LAYER = 5 /**< the same for all channels of a layer and of those below it */
+} smalti_exr_change_kind;
+
+/** One change of a header. All is borrowed. */
+typedef struct smalti_exr_change {
+    smalti_exr_change_kind kind;
+    int32_t part; /**< the part it is for; -1: every part that has the thing (SET: every part) */
+    const char *name; /**< of an attribute, channel or layer */
+    const char *new_name; /**< RENAME_* */
+    const char *type_name; /**< SET: as stored, "string", "float", … */
+    const void *value; /**< SET: as stored, see smalti_exr_value_from_text */
+    uint32_t value_bytes; /**< SET */
+} smalti_exr_change;
+
+/** How a file was edited. */
+typedef enum smalti_exr_way {
+    SMALTI_EXR_UNCHANGED = 0, /**< there was nothing to change */
+    SMALTI_EXR_PATCHED = 1, /**< by one write inside a page */
+    SMALTI_EXR_MOVED = 2, /**< in the file, with the offset tables moved into room that was there */
+    SMALTI_EXR_INSERTED = 3, /**< in the file, with blocks inserted by the file system */
+    SMALTI_EXR_CLONED = 4, /**< a new file that shares the blocks of the pixels took its name */
+    SMALTI_EXR_COPIED = 5 /**< a copy took its name */
+} smalti_exr_way;
+
+/** How to edit. Zero in a field means its default. */
+typedef struct smalti_exr_edit_options {
+    size_t size; /**< sizeof(smalti_exr_edit_options) */
+    const char *output; /**< the new file, which must not exist unless replace; NULL: path itself is changed */
+    bool replace; /**< output may exist */
+    bool copy; /**< never in the file itself: always a new one that takes its name */
+    const char *backup; /**< the old file keeps this name, which must not exist; implies copy; NULL: none */
+    bool sync; /**< every step is on the disk before the next: safe when power fails, too */
+} smalti_exr_edit_options;
+
+/** What an edit did. */
+typedef struct smalti_exr_edit_result {
+    smalti_exr_way way;
+    uint64_t header_bytes; /**< of the new header */
+    uint64_t written_bytes; /**< by this process; not what the kernel copied or shared */
+} smalti_exr_edit_result;
+
+/**
+ * Changes headers and leaves pixels alone. Whatever kills the process, the file is then the old one or the new one, and can be
+ * read: in the file itself each step leads from one valid state to the next. (A kill in the middle of an insertion can leave
+ * an attribute "smaltiPad", which the next edit removes.) Other readers should not have the file open meanwhile: an edit in the
+ * file itself moves what they may be about to read. Changes that would make the pixels mean something else are refused.
+ * Errors: INVALID (a change that cannot be made), INVALID_CONFLICT, FORMAT, LIMIT, NOMEM, IO; the file is then as it was.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_edit(const char *path, const smalti_exr_change *changes,
+                                                           size_t count, const smalti_exr_edit_options *options,
+                                                           smalti_exr_edit_result *result, smalti_error *error);
+
+/**
+ * A value from text: numbers with blanks or commas between them for numeric types, "24000/1001" for rational, "12:34:56:07"
+ * (";" before the frame: drop-frame) for timecode, names for compression, lineOrder and envmap, text as it is for string,
+ * texts with commas between them for stringvector, hexadecimal digits for bytes and types that are not known. *value is
+ * owned: free(). Errors: INVALID_TYPE, INVALID_RANGE, NOMEM.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_value_from_text(const char *type_name, const char *text,
+                                                                      void **value, uint32_t *value_bytes,
+                                                                      smalti_error *error);
+
+SMALTI_API const char *smalti_exr_way_name(smalti_exr_way way); /**< "patched" */
+
 /* Names, as they are written in files and documents. Static strings; "unknown" for other values. */
 SMALTI_API const char *smalti_exr_compression_name(smalti_exr_compression compression); /**< "zip" */
 SMALTI_API const char *smalti_exr_kind_name(smalti_exr_kind kind); /**< "scanlineimage" */

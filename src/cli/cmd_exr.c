@@ -4,7 +4,8 @@
 
 static int run_info(const cli_arguments *arguments);
 
-static const cli_command *const commands[] = {&cli_exr_info, &cli_exr_check, &cli_exr_layers, &cli_exr_sequence, NULL};
+static const cli_command *const commands[] = {&cli_exr_info,     &cli_exr_check, &cli_exr_layers,
+                                              &cli_exr_sequence, &cli_exr_edit,  NULL};
 
 const cli_command cli_exr = {
     .name = "exr",

@@ -167,6 +167,49 @@ test_layers() {
     cmp a.txt o/a.txt
 }
 
+# exr edit changes attributes, and pixels stay
+test_edit() {
+    "$mkexr" a.exr scanline 3 "B G R diffuse.R" 64 480 owner=me "a:b=c"
+    run 0 "$smalti" exr edit a.exr --set owner=us --set expTime:float=0.5 --set a:b=dd --set shots:stringvector=x,y --json
+    json out 'd[0]["file"] == "a.exr" and d[0]["way"] in ("inserted", "moved", "cloned", "copied") and d[0]["header_bytes"] > 400'
+    run 0 "$smalti" exr info a.exr --json
+    json out '{a["name"]: a["value"] for a in d[0]["parts"][0]["attributes"]} == {"owner": "us", "a:b": "dd", "expTime": 0.5, "shots": ["x", "y"]}'
+    run 0 "$smalti" exr edit a.exr --set owner=we --set expTime=0.25
+    has out "a.exr: patched"
+    run 0 "$smalti" exr edit a.exr --delete shots --rename owner=author --rename-layer diffuse=diff --backup
+    run 0 "$smalti" exr info a.exr
+    has out "author" "0.25" "diff "
+    fails has out "owner"
+    run 0 "$smalti" exr info a.exr.bak
+    has out "owner"
+    run 0 "$smalti" exr check a.exr a.exr.bak
+    run 0 "$smalti" exr edit a.exr -o b.exr --set author=me
+    run 2 "$smalti" exr edit a.exr -o b.exr --set author=me
+    has err "b.exr: exists already"
+    "$mkexr" p.exr parts
+    run 0 "$smalti" exr edit p.exr --part right --set owner=right
+    run 0 "$smalti" exr info p.exr --json
+    json out '[[a["value"] for a in p["attributes"] if a["name"] == "owner"] for p in d[0]["parts"]] == [[], ["right"], []]'
+}
+
+# exr edit refuses what cannot be
+test_edit_bad() {
+    "$mkexr" a.exr scanline 3 "B G R" 16 12 owner=me
+    cp a.exr same.exr
+    run 2 "$smalti" exr edit a.exr
+    run 2 "$smalti" exr edit a.exr --set owner
+    run 2 "$smalti" exr edit a.exr --set t:float=x
+    has err "--set t: a value of type float is made of numbers"
+    run 2 "$smalti" exr edit a.exr --delete nothing
+    run 2 "$smalti" exr edit a.exr --set compression=rle
+    run 2 "$smalti" exr edit a.exr --rename-channel B=S
+    has err "another order"
+    run 2 "$smalti" exr edit a.exr --part 3 --set a=b
+    run 2 "$smalti" exr edit a.exr same.exr --set a=b -o c.exr
+    run 7 "$smalti" exr edit missing.exr --set a=b
+    cmp a.exr same.exr
+}
+
 # exr sequence finds ranges, and is content with a good one
 test_sequence() {
     local n

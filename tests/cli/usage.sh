@@ -4,7 +4,7 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-commands=(run info exr "exr info" "exr check" "exr layers" "exr sequence" kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench
+commands=(run info exr "exr info" "exr check" "exr layers" "exr sequence" "exr edit" kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench
     "bench strategies" completion)
 
 # Long names of a command's options, as its help lists them.
