@@ -2,13 +2,12 @@
  * smalti bench: measurements of smalti on this machine. */
 #include "cli/cli.h"
 
-static const cli_command *const commands[] = {&cli_bench_strategies, NULL};
+static const cli_command *const commands[] = {&cli_bench_strategies, &cli_bench_exr, NULL};
 
 const cli_command cli_bench = {
     .name = "bench",
     .summary = "measure smalti on this machine",
     .usage = (const char *const[]){"COMMAND ...", NULL},
-    .description = "Measures different ways to do the same work, side by side, and checks that they give the same "
-                   "pixels.",
+    .description = "Measures different ways to do the same work, side by side.",
     .commands = commands,
 };

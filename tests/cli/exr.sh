@@ -259,4 +259,18 @@ test_sequence_bad() {
     empty out
 }
 
+# bench exr makes a set, and measures every level of it
+test_bench() {
+    run 0 "$smalti" bench exr set --make small --count 12 --rounds 1 --no-peers --json --page page.html
+    json out 'd["files"] == 12 and [x["cache"] for x in d["levels"]] == ["warm"] * 6 + ["cold"] * 6'
+    json out 'all(x["failed"] == 0 and x["files"] == 12 and x["peak_bytes"] > 0 for x in d["levels"])'
+    json out '[x["read_bytes"] for x in d["levels"] if x["name"] == "smalti"] == [12 * 4096] * 2'
+    has page.html "<svg" "Time per file, warm cache"
+    run 0 "$smalti" exr check set
+    run 0 "$smalti" exr sequence set
+    has out "set/small.######.exr  1001-1012, 12 frames: good"
+    mkdir none
+    run 2 "$smalti" bench exr none
+}
+
 run_tests

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 commands=(run info exr "exr info" "exr check" "exr layers" "exr sequence" "exr edit" kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench
-    "bench strategies" completion)
+    "bench strategies" "bench exr" completion)
 
 # Long names of a command's options, as its help lists them.
 options_of() {
