@@ -45,8 +45,14 @@ smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
 static smalti_result open_encoder(smalti__task *task, size_t index, smalti_error *error)
 {
     smalti__branch *branch = &task->branches[index];
+    const smalti__branch_route *route = &task->lane->route->branches[index];
     const smalti__encoder seed = smalti__outputs_seed(task, index);
-    SMALTI__TRY(seed.format->open(&seed, &branch->encoder, error));
+    if (route->searches && seed.params.animation)
+        return smalti__fail(error, SMALTI_E_UNSUPPORTED,
+                            "quality and format are not searched for animations: leave --frames all out");
+    SMALTI__TRY(route->searches ? smalti__search_open(&seed, &route->search, &branch->encoder, error)
+                                : seed.format->open(&seed, &branch->encoder, error));
+    branch->searches = route->searches;
     if (task->lane->route->relay)
         branch->relay = smalti__relay_open(branch->encoder);
     return SMALTI_OK;
@@ -57,10 +63,11 @@ static smalti_result begin_branch(smalti__task *task, size_t index, const smalti
                                   smalti_error *error)
 {
     smalti__branch *branch = &task->branches[index];
-    const smalti__encoder_format *format = task->lane->route->branches[index].format;
+    const smalti__branch_route *route = &task->lane->route->branches[index];
+    const smalti__encoder_format *format = route->format;
     uint64_t start = smalti__now_ns();
     smalti_result result = SMALTI_OK;
-    SMALTI__TRY(smalti__route_fit(format, &task->lane->route->in, last, out, error));
+    SMALTI__TRY(smalti__route_fit(route, &task->lane->route->in, last, out, error));
     if (!format)
         return SMALTI_OK;
     if (!branch->encoder) {
@@ -178,6 +185,25 @@ smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error)
             SMALTI__TRY(branch->encoder->format->finish(branch->encoder, error));
         task->stats->encode_ns += smalti__now_ns() - start;
     }
+    return SMALTI_OK;
+}
+
+smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_error *error)
+{
+    const smalti_plan *plan = task->lane->run->plan;
+    smalti__branch *branch = &task->branches[index];
+    if (!branch->searches || task->lane->route->branches[index].search.candidate_count == 1)
+        return SMALTI_OK;
+    char *path;
+    SMALTI__TRY(smalti__plan_output(plan, task->index, index, smalti__search_outcome_of(branch->encoder)->format, &path,
+                                    error));
+    smalti_result result = smalti__sink_rename(&branch->sink, path, error);
+    if (result < 0) {
+        free(path);
+        return result;
+    }
+    free(branch->path);
+    branch->path = path;
     return SMALTI_OK;
 }
 

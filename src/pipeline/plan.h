@@ -3,7 +3,7 @@
 #ifndef SMALTI_SRC_PLAN_H
 #define SMALTI_SRC_PLAN_H
 
-#include "encode/encode.h"
+#include "encode/search.h"
 #include "pipeline/job.h"
 #include "pipeline/lossless.h"
 #include "pipeline/planar.h"
@@ -42,6 +42,9 @@ const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, size
 const smalti__encoder_format *smalti__plan_web_format(size_t index);
 /* The encoder for an input's own format, or that which keeps most of it (png). */
 const smalti__encoder_format *smalti__plan_own_format(const char *name);
+/* Whether the quality or the format of a variant's outputs is to be searched for, and how. format: its encoder. */
+bool smalti__plan_search(const smalti_plan *plan, size_t variant, const smalti__encoder_format *format,
+                         smalti__search_options *search);
 /* Refuses two outputs of one name, and an output over an input. In plan_names.c. */
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error);
 /* What output.preset and output.set mean: steps, settings and variants. In plan_outputs.c. */
@@ -82,9 +85,9 @@ typedef struct smalti__route {
 smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decoder,
                                  const smalti__encoder_format *const *formats, uint32_t strip_rows, bool spare_lane,
                                  smalti__route *route, smalti_error *error);
-/* What a format's encoder makes of rows. */
-smalti_result smalti__route_fit(const smalti__encoder_format *format, const smalti__shape *in,
-                                const smalti__shape *last, smalti__shape *out, smalti_error *error);
+/* What a branch's encoder makes of rows. */
+smalti_result smalti__route_fit(const smalti__branch_route *branch, const smalti__shape *in, const smalti__shape *last,
+                                smalti__shape *out, smalti_error *error);
 /* Setup of the flow of the plan's steps, and of the flow of a variant behind it, without pool, stats and functions. */
 smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__route *route);
 smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smalti__route *route, size_t variant,

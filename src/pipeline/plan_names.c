@@ -18,6 +18,8 @@ const smalti__encoder_format *smalti__plan_encoder(const smalti_plan *plan, size
 {
     const char *extension = extension_of(path);
     const smalti__encoder_format *format = plan->variants[variant].format;
+    if (!format && plan->smallest)
+        return smalti__plan_web_format(0); /* one of them, for the time being */
     return format ? format : *extension ? smalti__encoder_find(extension + 1) : NULL;
 }
 

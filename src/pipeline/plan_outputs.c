@@ -40,6 +40,24 @@ const smalti__encoder_format *smalti__plan_own_format(const char *name)
     return format ? format : &smalti__encoder_png; /* for one that is only read, such as GIF */
 }
 
+bool smalti__plan_search(const smalti_plan *plan, size_t variant, const smalti__encoder_format *format,
+                         smalti__search_options *search)
+{
+    const smalti__settings *settings = &plan->job->settings;
+    bool smallest = plan->smallest && !plan->variants[variant].format;
+    *search = (smalti__search_options){.max_bytes = settings->max_bytes,
+                                       .target_score = (double)settings->target_quality,
+                                       .candidates = {format},
+                                       .candidate_count = 1};
+    memcpy(search->background, plan->background, sizeof search->background);
+    if (smallest)
+        for (uint32_t i = 0; smalti__plan_web_format(i); i++) {
+            search->candidates[i] = smalti__plan_web_format(i);
+            search->candidate_count = i + 1;
+        }
+    return format && (smallest || settings->max_bytes || settings->target_quality);
+}
+
 /* ---- presets ---- */
 
 struct preset {
@@ -105,6 +123,10 @@ static smalti_result apply_preset(smalti_plan *plan, const char *name, smalti_er
         settings->quality = preset->quality;
     settings->progressive = settings->progressive || preset->progressive;
     plan->smallest = preset->smallest && !settings->format && !settings->file;
+    const char *text = settings->template_text, *extension = text ? strstr(text, "{ext}") : NULL;
+    if (plan->smallest && extension && strchr(extension, '/'))
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
+                            "output.preset web cannot have {ext} in the name of a folder: it is known at the end");
     return SMALTI_OK;
 }
 

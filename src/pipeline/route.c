@@ -71,20 +71,25 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
 
 /* ---- the route ---- */
 
-smalti_result smalti__route_fit(const smalti__encoder_format *format, const smalti__shape *in,
-                                const smalti__shape *last, smalti__shape *out, smalti_error *error)
+smalti_result smalti__route_fit(const smalti__branch_route *branch, const smalti__shape *in, const smalti__shape *last,
+                                smalti__shape *out, smalti_error *error)
 {
     *out = *last;
-    if (!format)
+    if (!branch->format)
         return SMALTI_OK; /* nobody sees it */
     out->sample = in->sample; /* the input's again, whatever the steps took */
-    return smalti__encoder_fit(format, out, error);
+    if (!branch->searches || branch->search.candidate_count == 1)
+        return smalti__encoder_fit(branch->format, out, error);
+    out->premultiplied = false; /* each candidate fits it for itself */
+    out->sample = out->sample == SMALTI_SAMPLE_U8 ? SMALTI_SAMPLE_U8 : SMALTI_SAMPLE_U16;
+    return SMALTI_OK;
 }
 
 static smalti_result branch_route(const smalti_plan *plan, smalti__route *route, size_t variant, smalti_error *error)
 {
     smalti__branch_route *branch = &route->branches[variant];
     branch->last = route->program.shape;
+    branch->searches = smalti__plan_search(plan, variant, branch->format, &branch->search);
     if (plan->variant_count > 1) {
         SMALTI__CLEANUP_FREE smalti__program *program = malloc(sizeof *program);
         smalti__flow_setup setup = smalti__route_branch_flow(plan, route, variant, &route->program.shape);
@@ -92,15 +97,18 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
             return smalti__fail_nomem(error, sizeof *program);
         SMALTI__TRY(smalti__flow_program(&setup, program, error));
         branch->last = program->shape;
-        SMALTI__TRY(smalti__route_fit(branch->format, &route->in, &branch->last, &branch->out, error));
+        SMALTI__TRY(smalti__route_fit(branch, &route->in, &branch->last, &branch->out, error));
         SMALTI__TRY(smalti__flow_bytes(&setup, program, &branch->out, &branch->flow_bytes, error));
     } else {
-        SMALTI__TRY(smalti__route_fit(branch->format, &route->in, &branch->last, &branch->out, error));
+        SMALTI__TRY(smalti__route_fit(branch, &route->in, &branch->last, &branch->out, error));
     }
     if (branch->format) {
         smalti__encode_params params = smalti__plan_encode_params(plan, NULL, NULL);
-        branch->encode_bytes = branch->format->work_bytes(branch->out.width, branch->out.height, branch->out.channels,
-                                                          branch->out.sample, &params);
+        const smalti__shape *out = &branch->out;
+        branch->encode_bytes =
+            branch->searches ? smalti__search_work_bytes(out->width, out->height, out->channels, out->sample, &params,
+                                                         &branch->search)
+                             : branch->format->work_bytes(out->width, out->height, out->channels, out->sample, &params);
     }
     return SMALTI_OK;
 }

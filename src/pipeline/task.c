@@ -343,6 +343,26 @@ static bool is_file(const char *path)
     return path && strcmp(path, "-");
 }
 
+/* Whether an output is there already; of one whose format is searched for, any that it may become. */
+static smalti_result look_at_output(const smalti__task *task, size_t index, const char *path, bool *there,
+                                    smalti_error *error)
+{
+    const smalti_plan *plan = task->lane->run->plan;
+    *there = *there || (plan->job->settings.skip_existing && access(path, F_OK) == 0);
+    return check_same_file(task, path, &plan->job->inputs[index], error);
+}
+
+static smalti_result look_at_choices(const smalti__task *task, size_t variant, bool *there, smalti_error *error)
+{
+    for (size_t i = 0; smalti__plan_web_format(i); i++) {
+        SMALTI__CLEANUP_FREE char *path = NULL;
+        SMALTI__TRY(
+            smalti__plan_output(task->lane->run->plan, task->index, variant, smalti__plan_web_format(i), &path, error));
+        SMALTI__TRY(look_at_output(task, task->index, path, there, error));
+    }
+    return SMALTI_OK;
+}
+
 /* *present: all outputs were there already. */
 static smalti_result check_outputs(smalti__task *task, const smalti__encoder_format **formats, bool *present,
                                    smalti_error *error)
@@ -351,12 +371,14 @@ static smalti_result check_outputs(smalti__task *task, const smalti__encoder_for
     size_t there = 0;
     for (size_t i = 0; i < plan->variant_count; i++) {
         const char *path = task->branches[i].path;
+        bool smallest = plan->smallest && !plan->variants[i].format, one = false;
         if (path)
             formats[i] = smalti__plan_encoder(plan, i, path);
-        if (!is_file(path))
-            continue;
-        there += plan->job->settings.skip_existing && access(path, F_OK) == 0;
-        SMALTI__TRY(check_same_file(task, path, &plan->job->inputs[task->index], error));
+        if (smallest)
+            SMALTI__TRY(look_at_choices(task, i, &one, error));
+        else if (is_file(path))
+            SMALTI__TRY(look_at_output(task, task->index, path, &one, error));
+        there += one;
     }
     *present = there == plan->variant_count;
     return SMALTI_OK;
@@ -368,6 +390,8 @@ static smalti_result commit(smalti__task *task, smalti_error *error)
     smalti_result result = SMALTI_OK;
     for (size_t i = 0; i < task->lane->run->plan->variant_count; i++) {
         smalti__branch *branch = &task->branches[i];
+        if (result == SMALTI_OK && branch->path)
+            result = smalti__outputs_name(task, i, error);
         if (result == SMALTI_OK && branch->path)
             result = smalti__sink_commit(&branch->sink, error);
         uint64_t written = branch->sink.write_ns, encode = task->stats->encode_ns;
@@ -439,7 +463,7 @@ smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size
 {
     smalti__task task = {.lane = lane, .name = name, .stats = stats};
     const smalti_plan *plan = lane->run->plan;
-    const smalti__encoder_format *format = plan->variants[0].format;
+    const smalti__encoder_format *format = smalti__plan_encoder(plan, 0, "");
     uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns();
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
     set_stop(&task);

@@ -63,6 +63,7 @@ typedef struct smalti__branch {
     smalti__sink sink;
     smalti__flow *flow; /* NULL: rows come to the encoder as the plan's steps gave them */
     smalti__encoder *encoder;
+    bool searches; /* encoder is a search */
     smalti__relay *relay; /* NULL: the lane encodes */
     struct branch_user *user; /* of flow; owned */
     smalti__shape out; /* as encoded */
@@ -104,6 +105,8 @@ smalti_result smalti__outputs_rows(void *task, const void *rows, size_t pitch, u
 /* Behind the last row of a frame; and of all. */
 smalti_result smalti__outputs_frame_end(smalti__task *task, smalti_error *error);
 smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error);
+/* Behind finish: the name of an output whose format was searched for. */
+smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_error *error);
 /* Leaves the branches' paths and what they made, for the event at the end. */
 void smalti__outputs_close(smalti__task *task);
 void smalti__outputs_free(smalti__task *task);

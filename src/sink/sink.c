@@ -379,6 +379,22 @@ static smalti_result give_name(struct smalti__sink_state *state, smalti_error *e
     return SMALTI_OK;
 }
 
+smalti_result smalti__sink_rename(smalti__sink *sink, const char *path, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0, own = (size_t)(state->leaf - state->path);
+    if (state->kind != KIND_FILE || folder != own || memcmp(path, state->path, own))
+        return smalti__fail(error, SMALTI_E_INVALID, "%s: an output cannot change its folder", SMALTI__SHOWN(path));
+    char *copy = strdup(path);
+    if (!copy)
+        return smalti__fail_nomem(error, strlen(path) + 1);
+    free(state->path);
+    state->path = copy;
+    state->leaf = copy + folder;
+    return SMALTI_OK;
+}
+
 smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;

@@ -23,6 +23,8 @@ smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error);
 /* Overwrites bytes that were written before. */
 smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void *data, size_t size,
                                  smalti_error *error);
+/* Another name for a file than it was opened with, in the same folder; for one that depends on what was written. */
+smalti_result smalti__sink_rename(smalti__sink *sink, const char *path, smalti_error *error);
 /* Gives a file its name. The sink must still be closed. */
 smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error);
 /* The buffer of a memory sink: taken by the caller, free(). */
