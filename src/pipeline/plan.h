@@ -59,6 +59,8 @@ typedef struct smalti__branch_route {
     const smalti__encoder_format *format; /* NULL: no output */
     smalti__shape last; /* behind the last step */
     smalti__shape out; /* as encoded */
+    bool searches; /* for quality or format */
+    smalti__search_options search;
     size_t flow_bytes, encode_bytes;
 } smalti__branch_route;
 
