@@ -189,8 +189,8 @@ static smalti_result limit_pixels(smalti__avif *self, smalti_error *error)
         most = base->options.max_pixels;
     if (pixels > most)
         return smalti__source_fail(base->source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
-                                   "%llu coded pixels, more than the limit of %llu", (unsigned long long)pixels,
-                                   (unsigned long long)most);
+                                   "%llu coded pixels, more than the limit of %llu: raise limits.pixels (--max-pixels)",
+                                   (unsigned long long)pixels, (unsigned long long)most);
     self->avif->imageSizeLimit = (uint32_t)pixels;
     base->work_bytes = work_bytes(self, &boxes);
     return SMALTI_OK;
@@ -257,7 +257,8 @@ static smalti_result set_up(smalti__avif *self, smalti_error *error)
     SMALTI__TRY(smalti__decoder_check_pixels(base, error));
     if (base->options.all_frames && base->options.max_frames && base->info.frames > base->options.max_frames)
         return smalti__source_fail(base->source, error, SMALTI_E_LIMIT_FRAMES, SMALTI_NO_OFFSET,
-                                   "%u frames, more than the limit of %u", base->info.frames, base->options.max_frames);
+                                   "%u frames, more than the limit of %u: raise limits.frames (--max-frames)",
+                                   base->info.frames, base->options.max_frames);
     SMALTI__TRY(limit_pixels(self, error));
     return read_metadata(self, error);
 }

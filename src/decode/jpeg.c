@@ -212,8 +212,8 @@ static smalti_result check_limits(const jpeg_decoder *self, smalti_error *error)
     if (!most || pixels <= most)
         return SMALTI_OK;
     return smalti__source_fail(self->base.source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
-                               "%ux%u pixels, more than the limit of %llu", head->width, head->height,
-                               (unsigned long long)most);
+                               "%ux%u pixels, more than the limit of %llu: raise limits.pixels (--max-pixels)",
+                               head->width, head->height, (unsigned long long)most);
 }
 
 static smalti_result jpeg_open(smalti__source *source, const smalti__decode_options *options, smalti__decoder **decoder,

@@ -117,8 +117,8 @@ static smalti_result read_ihdr(smalti__png *png, const smalti__png_chunk *chunk,
     uint64_t pixels = (uint64_t)info->width * info->height, most = png->base.options.max_pixels;
     if (most && pixels > most)
         return smalti__source_fail(source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
-                                   "%ux%u pixels, more than the limit of %llu", info->width, info->height,
-                                   (unsigned long long)most);
+                                   "%ux%u pixels, more than the limit of %llu: raise limits.pixels (--max-pixels)",
+                                   info->width, info->height, (unsigned long long)most);
     return SMALTI_OK;
 }
 

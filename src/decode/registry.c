@@ -104,8 +104,8 @@ smalti_result smalti__decoder_check_pixels(const smalti__decoder *decoder, smalt
     if (!most || pixels <= most)
         return SMALTI_OK;
     return smalti__source_fail(decoder->source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
-                               "%ux%u pixels, more than the limit of %llu", info->width, info->height,
-                               (unsigned long long)most);
+                               "%ux%u pixels, more than the limit of %llu: raise limits.pixels (--max-pixels)",
+                               info->width, info->height, (unsigned long long)most);
 }
 
 smalti_result smalti__decoder_check_frames(const smalti__decoder *decoder, smalti_error *error)
@@ -115,7 +115,8 @@ smalti_result smalti__decoder_check_frames(const smalti__decoder *decoder, smalt
     if (!options->all_frames || !most || frames <= most)
         return SMALTI_OK;
     return smalti__source_fail(decoder->source, error, SMALTI_E_LIMIT_FRAMES, SMALTI_NO_OFFSET,
-                               "%u frames, more than the limit of %u: raise limits.frames", frames, most);
+                               "%u frames, more than the limit of %u: raise limits.frames (--max-frames)", frames,
+                               most);
 }
 
 smalti_result smalti__decoder_forgive(const smalti__decoder *decoder, smalti_result result, const smalti_error *problem,

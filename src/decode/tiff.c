@@ -243,7 +243,8 @@ static smalti_result set_up(smalti__tiff *tiff, smalti_error *error)
     base->info.frames = pages ? pages : 1; /* 0: the chain of directories is broken */
     if (base->options.all_frames && base->options.max_frames && base->info.frames > base->options.max_frames)
         return smalti__source_fail(base->source, error, SMALTI_E_LIMIT_FRAMES, SMALTI_NO_OFFSET,
-                                   "%u pages, more than the limit of %u", base->info.frames, base->options.max_frames);
+                                   "%u pages, more than the limit of %u: raise limits.frames (--max-frames)",
+                                   base->info.frames, base->options.max_frames);
     if (!smalti__add(smalti__tiff_rows_bytes(tiff), smalti__tiff_pixels_bytes(tiff), &base->work_bytes))
         base->work_bytes = SIZE_MAX;
     return read_metadata(tiff, error);

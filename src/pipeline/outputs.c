@@ -192,11 +192,23 @@ smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_erro
 {
     const smalti_plan *plan = task->lane->run->plan;
     smalti__branch *branch = &task->branches[index];
-    if (!branch->searches || task->lane->route->branches[index].search.candidate_count == 1)
+    if (!branch->searches)
+        return SMALTI_OK;
+    const smalti__search_outcome *outcome = smalti__search_outcome_of(branch->encoder);
+    branch->made.format = outcome->format->name;
+    branch->made.quality = outcome->quality;
+    branch->made.score = outcome->score;
+    double target = task->lane->route->branches[index].search.target_score;
+    if (target > 0 && outcome->score < target) {
+        char text[128], score[SMALTI__NUMBER_TEXT];
+        snprintf(text, sizeof text, "the best that %s reaches scores %.5s, not the %.0f that was asked for",
+                 outcome->format->name, smalti__number_text(outcome->score, score), target);
+        smalti__task_warn(task, text);
+    }
+    if (task->lane->route->branches[index].search.candidate_count == 1)
         return SMALTI_OK;
     char *path;
-    SMALTI__TRY(smalti__plan_output(plan, task->index, index, smalti__search_outcome_of(branch->encoder)->format, &path,
-                                    error));
+    SMALTI__TRY(smalti__plan_output(plan, task->index, index, outcome->format, &path, error));
     smalti_result result = smalti__sink_rename(&branch->sink, path, error);
     if (result < 0) {
         free(path);

@@ -105,7 +105,7 @@ smalti_result smalti__outputs_rows(void *task, const void *rows, size_t pitch, u
 /* Behind the last row of a frame; and of all. */
 smalti_result smalti__outputs_frame_end(smalti__task *task, smalti_error *error);
 smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error);
-/* Behind finish: the name of an output whose format was searched for. */
+/* Behind finish: what a search chose; an output whose format was searched for gets its name. */
 smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_error *error);
 /* Leaves the branches' paths and what they made, for the event at the end. */
 void smalti__outputs_close(smalti__task *task);
