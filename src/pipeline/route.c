@@ -176,10 +176,7 @@ static bool can_go_by_planes(const smalti_plan *plan, const smalti__route *route
 {
     const smalti__program *program = &route->program;
     const smalti__branch_route *branch = &route->branches[0];
-    const smalti__settings *settings = &plan->job->settings;
-    if (settings->max_bytes || settings->target_quality) /* encodings are tried and looked at */
-        return false;
-    if (plan->variant_count != 1 || !branch->format || program->count > 1 || program->unknown ||
+    if (plan->variant_count != 1 || !branch->format || branch->searches || program->count > 1 || program->unknown ||
         !smalti__shape_same(&program->shape, &branch->out))
         return false;
     return !program->count || (program->nodes[0].kind == &smalti__node_scale &&
