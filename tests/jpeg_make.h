@@ -161,6 +161,38 @@ static inline uint8_t *reference_pixels(const uint8_t *data, size_t size, uint32
     return reference_reduced(data, size, 1, false, width, height);
 }
 
+/* One component of a file as a gray file of its own, coefficients and all: its plane is then libjpeg's gray. Owned: free(). */
+static inline uint8_t *make_component(const uint8_t *data, size_t size, int component, size_t *out_size)
+{
+    struct jpeg_decompress_struct from;
+    struct jpeg_compress_struct to;
+    struct jpeg_error_mgr errors;
+    uint8_t *out = NULL;
+    unsigned long bytes = 0;
+    from.err = to.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&from);
+    jpeg_create_compress(&to);
+    jpeg_mem_src(&from, (unsigned char *)data, (unsigned long)size);
+    jpeg_mem_dest(&to, &out, &bytes);
+    jpeg_read_header(&from, TRUE);
+    jvirt_barray_ptr *arrays = jpeg_read_coefficients(&from);
+    const jpeg_component_info *info = &from.comp_info[component];
+    unsigned h = (unsigned)from.max_h_samp_factor, v = (unsigned)from.max_v_samp_factor;
+    to.image_width = (from.image_width * (unsigned)info->h_samp_factor + h - 1) / h;
+    to.image_height = (from.image_height * (unsigned)info->v_samp_factor + v - 1) / v;
+    to.input_components = 1;
+    to.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&to);
+    to.optimize_coding = TRUE;
+    memcpy(to.quant_tbl_ptrs[0]->quantval, info->quant_table->quantval, sizeof info->quant_table->quantval);
+    jpeg_write_coefficients(&to, &arrays[component]);
+    jpeg_finish_compress(&to);
+    jpeg_destroy_compress(&to);
+    jpeg_destroy_decompress(&from);
+    *out_size = bytes;
+    return out;
+}
+
 /* A TIFF structure whose only entry is the orientation. */
 enum { EXIF_BYTES = 26 };
 static inline void make_exif(uint8_t tiff[EXIF_BYTES], bool big_endian, uint32_t orientation)

@@ -81,10 +81,11 @@ typedef struct smalti__decoder_ops {
     void (*reduce)(smalti__decoder *decoder, uint32_t width, uint32_t height);
     /* Behind the last row of a frame: the next one, whole (composed over those before it, with the canvas's size). */
     smalti_result (*next_frame)(smalti__decoder *decoder, smalti_error *error);
-    /* Between open (and reduce) and start: from now on read_planes is used instead of read. *image gets the planes of the
-     * whole image, *unit what one call of read_planes delivers: the same but for height and pitch, the rows of each plane
-     * and the least bytes between them; data is NULL. Sets work_bytes. false: not for this image. */
-    bool (*planar)(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);
+    /* Between open (and reduce) and start: from now on read_planes is used instead of read. fine: chroma is wanted as fine
+     * as it can be had cheaply; else it is reduced as luma is. *image gets the planes of the whole image, *unit what one
+     * call of read_planes delivers: the same but for height and pitch, the rows of each plane and the least bytes between
+     * them; data is NULL. Sets work_bytes. false: not for this image. */
+    bool (*planar)(smalti__decoder *decoder, bool fine, smalti__planes *image, smalti__planes *unit);
     /* The next rows of each plane to room->data and room->pitch, where there must be room for a unit's rows; what lies
      * behind their width or behind the image's last row is written too. Sets room->height to the rows that belong to the
      * image: a unit's, or fewer in the last call. The decoder's row is that of plane 0. */
@@ -123,7 +124,7 @@ smalti_result smalti__decoder_finish(smalti__decoder *decoder, smalti_error *err
 /* See smalti__decoder_ops.reduce; does nothing where a format cannot. */
 void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height);
 /* See smalti__decoder_ops.planar; false where a format cannot. */
-bool smalti__decoder_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);
+bool smalti__decoder_planar(smalti__decoder *decoder, bool fine, smalti__planes *image, smalti__planes *unit);
 smalti_result smalti__decoder_read_planes(smalti__decoder *decoder, smalti__planes *room, smalti_error *error);
 /* Of an animation opened with all_frames: begins the next frame (row 0 again). Only when one is left: frame + 1 <
  * info.frames. */

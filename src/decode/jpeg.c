@@ -50,8 +50,9 @@ static void begin(jpeg_decoder *self)
     }
     jpeg->scale_num = 1;
     jpeg->scale_denom = self->base.reduced;
-    jpeg->raw_data_out = self->planar;
-    if (!self->planar)
+    if (self->planar)
+        smalti__jpeg_want_planes(self);
+    else
         jpeg->out_color_space = self->head.components == 1   ? JCS_GRAYSCALE
                                 : self->head.components == 3 ? JCS_RGB
                                                              : JCS_CMYK;

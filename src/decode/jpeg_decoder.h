@@ -21,6 +21,9 @@ typedef struct smalti__jpeg_decoder {
     size_t input_bytes; /* of the source that libjpeg may see */
     size_t safe_offset; /* in front of what is being parsed (files of several scans) */
     bool planar;        /* read_planes is used, not read */
+    bool coarse;        /* planes of subsampled components are reduced as much as the others */
+    void (*realize)(j_common_ptr common); /* libjpeg's own */
+    smalti__planes unit; /* of read_planes */
     bool coefficients;  /* neither: start reads the coefficients */
     jvirt_barray_ptr *arrays; /* of each component's; jpeg's */
     bool ended;         /* the input ran dry, an end marker was put in its place */
@@ -63,8 +66,11 @@ void smalti__jpeg_consumed(const smalti__jpeg_decoder *self);
 /* Between open and start: start is to read the whole file and leave its coefficients in arrays. Sets work_bytes. */
 void smalti__jpeg_want_coefficients(smalti__jpeg_decoder *self);
 
+/* Between jpeg_read_header and jpeg_start_decompress, in a protected call. */
+void smalti__jpeg_want_planes(smalti__jpeg_decoder *self);
+
 /* Of smalti__decoder_ops. */
-bool smalti__jpeg_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit);
+bool smalti__jpeg_planar(smalti__decoder *decoder, bool fine, smalti__planes *image, smalti__planes *unit);
 smalti_result smalti__jpeg_read_planes(smalti__decoder *decoder, smalti__planes *room, smalti_error *error);
 
 #endif

@@ -284,15 +284,6 @@ uint32_t smalti__jpeg_head_block(const smalti__jpeg_head *head, uint32_t compone
     return size;
 }
 
-void smalti__jpeg_head_plane(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor, uint32_t *width,
-                             uint32_t *height)
-{
-    const smalti__jpeg_component *c = &head->component[component];
-    uint32_t size = smalti__jpeg_head_block(head, component, divisor);
-    *width = (uint32_t)divide_up((uint64_t)head->width * c->h * size, 8 * (uint64_t)head->max_h);
-    *height = (uint32_t)divide_up((uint64_t)head->height * c->v * size, 8 * (uint64_t)head->max_v);
-}
-
 /* From libjpeg-turbo's jdmainct.c (rows of a component: a row of blocks and up to two groups more), jdsample.c (max_v rows
  * of full width), jdcoefct.c (whole arrays of blocks of 64 two-byte coefficients) and jmemmgr.c (rows aligned to 64). */
 uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head, uint32_t divisor)

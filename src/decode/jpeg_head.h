@@ -58,9 +58,6 @@ uint64_t smalti__jpeg_head_work_bytes(const smalti__jpeg_head *head, uint32_t di
 /* Samples across and down that libjpeg makes of a component's block when it reduces by divisor: 8 / divisor, or a multiple
  * for a subsampled component. */
 uint32_t smalti__jpeg_head_block(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor);
-/* Width and height of a component's plane in samples, reduced. */
-void smalti__jpeg_head_plane(const smalti__jpeg_head *head, uint32_t component, uint32_t divisor, uint32_t *width,
-                             uint32_t *height);
 /* Bytes below which the coded pixels cannot be complete. */
 uint64_t smalti__jpeg_head_least_bytes(const smalti__jpeg_head *head);
 

@@ -42,9 +42,9 @@ void smalti__decoder_reduce(smalti__decoder *decoder, uint32_t width, uint32_t h
         decoder->ops->reduce(decoder, width, height);
 }
 
-bool smalti__decoder_planar(smalti__decoder *decoder, smalti__planes *image, smalti__planes *unit)
+bool smalti__decoder_planar(smalti__decoder *decoder, bool fine, smalti__planes *image, smalti__planes *unit)
 {
-    return decoder->ops->planar && decoder->ops->planar(decoder, image, unit);
+    return decoder->ops->planar && decoder->ops->planar(decoder, fine, image, unit);
 }
 
 smalti_result smalti__decoder_read_planes(smalti__decoder *decoder, smalti__planes *room, smalti_error *error)

@@ -126,7 +126,9 @@ bool smalti__planar_make(const smalti__planar_setup *setup, smalti__planar_plan 
         setup->height / decoder->reduced < seed->height || (decoder->options.all_frames && decoder->info.frames > 1))
         return false;
     smalti__planar_plan made = {.ahead = setup->spare_thread && !decoder->options.lenient};
-    if (!smalti__decoder_planar(setup->decoder, &made.image, &made.unit))
+    /* where chroma is stored coarser than luma and will be again, it need not be finer in between */
+    bool fine = seed->params.subsampling == 444 || seed->params.subsampling == 422;
+    if (!smalti__decoder_planar(setup->decoder, fine, &made.image, &made.unit))
         return false;
     *plan = made;
     return sum_bytes(setup, plan) == SMALTI_OK;

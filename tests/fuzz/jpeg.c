@@ -43,7 +43,7 @@ static uint64_t read_planes(smalti__decoder *decoder)
     uint64_t sum = 1469598103934665603u;
     smalti_error error;
     smalti__planes image, unit, room;
-    if (!smalti__decoder_planar(decoder, &image, &unit))
+    if (!smalti__decoder_planar(decoder, decoder->info.width % 2, &image, &unit))
         return 0;
     room = unit;
     for (uint32_t i = 0; i < unit.count; i++)

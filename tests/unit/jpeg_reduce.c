@@ -128,11 +128,11 @@ TEST("a reduced image leaves some of the reduction to a better filter")
 }
 
 /* All planes, each tightly packed. */
-static void read_all_planes(opened *file, smalti__planes *image, uint8_t *planes[3])
+static void read_all_planes(opened *file, bool fine, smalti__planes *image, uint8_t *planes[3])
 {
     smalti__planes unit;
     uint32_t done[3] = {0};
-    CHECK(smalti__decoder_planar(file->decoder, image, &unit));
+    CHECK(smalti__decoder_planar(file->decoder, fine, image, &unit));
     CHECK_OK(smalti__decoder_start(file->decoder, &file->error), file->error);
     smalti__planes room = unit;
     for (uint32_t i = 0; i < image->count; i++) {
@@ -165,7 +165,7 @@ TEST("planes have the samples that libjpeg has before it turns them into colours
             uint8_t *planes[3];
             open_with(&file, &specs[i], (smalti__decode_options){0});
             reduce_by(&file, divisor);
-            read_all_planes(&file, &image, planes);
+            read_all_planes(&file, true, &image, planes);
             uint32_t width, height, channels = file.decoder->out.channels;
             CHECK_INT(image.count, channels);
             CHECK_INT(image.width[0], file.decoder->out.width);
@@ -183,6 +183,34 @@ TEST("planes have the samples that libjpeg has before it turns them into colours
     }
 }
 
+TEST("coarse planes are reduced as luma is, each as if it were a file of its own")
+{
+    for (size_t i = 0; i < SMALTI__COUNT(specs) - 1; i++) {
+        for (uint32_t divisor = 1; divisor <= 8; divisor *= 2) {
+            opened file;
+            smalti__planes image;
+            uint8_t *planes[3];
+            open_with(&file, &specs[i], (smalti__decode_options){0});
+            reduce_by(&file, divisor);
+            read_all_planes(&file, false, &image, planes);
+            for (uint32_t c = 0; c < image.count; c++) {
+                size_t size;
+                uint32_t width, height;
+                uint8_t *gray = make_component(file.data, file.size, (int)c, &size);
+                uint8_t *expected = reference_reduced(gray, size, divisor, false, &width, &height);
+                CHECK_INT(image.width[c], width);
+                CHECK_INT(image.height[c], height);
+                if (memcmp(planes[c], expected, (size_t)width * height))
+                    TEST_FAIL("plane %u of case %zu, by %u, is another", c, i, divisor);
+                free(expected);
+                free(gray);
+                free(planes[c]);
+            }
+            release(&file);
+        }
+    }
+}
+
 TEST("planes are only to be had of what is stored as luma and chroma")
 {
     static const jpeg_spec others[] = {{.width = 20, .height = 20, .components = 3, .stored = JCS_RGB},
@@ -193,7 +221,7 @@ TEST("planes are only to be had of what is stored as luma and chroma")
         smalti__planes image, unit;
         uint8_t row[64];
         open_with(&file, &others[i], (smalti__decode_options){0});
-        CHECK(!smalti__decoder_planar(file.decoder, &image, &unit));
+        CHECK(!smalti__decoder_planar(file.decoder, true, &image, &unit));
         CHECK_OK(smalti__decoder_start(file.decoder, &file.error), file.error);
         CHECK_OK(smalti__decoder_read(file.decoder, row, sizeof row, 1, &file.error), file.error);
         release(&file);
@@ -216,12 +244,12 @@ TEST("of a cut file the planes' first rows are kept when lenient, the others are
         uint8_t *planes[3], *whole[3];
         open_with(&file, &spec, (smalti__decode_options){0});
         reduce_by(&file, divisor);
-        read_all_planes(&file, &image, whole);
+        read_all_planes(&file, true, &image, whole);
         release(&file);
         open_with(&file, &spec, (smalti__decode_options){.lenient = true, .warn = count_warning, .user = &warnings});
         file.source.size /= 2;
         reduce_by(&file, divisor);
-        read_all_planes(&file, &image, planes);
+        read_all_planes(&file, true, &image, planes);
         CHECK_INT(warnings > 0, 1);
         for (uint32_t i = 0; i < 3; i++) {
             size_t size = (size_t)image.width[i] * image.height[i];
@@ -245,7 +273,7 @@ TEST("reduced and planar decoders take no more memory than they say, and less th
             reduce_by(&file, 1u << k / 2);
             smalti__planes room = {.count = 0};
             if (k % 2) {
-                CHECK(smalti__decoder_planar(file.decoder, &image, &unit));
+                CHECK(smalti__decoder_planar(file.decoder, k % 4 == 1, &image, &unit));
                 room = unit;
                 for (uint32_t c = 0; c < unit.count; c++)
                     room.data[c] = malloc(unit.pitch[c] * unit.height[c]);
