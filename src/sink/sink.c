@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Bytes out: a file that has no name until it is whole, a stream, or memory.
+ * Bytes out: a file that has no name until it is whole, a stream, memory, or a function.
  *
  * A file is written without a name (O_TMPFILE) and linked to its name at commit: whatever kills the process, nothing is
  * left behind. Where the file system cannot do that, it has a hidden temporary name and is renamed. There is no fsync: the
@@ -16,11 +16,12 @@
 /* Encoders write blocks of this size or more, which go straight through; headers and chunk ends are gathered. */
 enum { GATHER_BYTES = 64 << 10, TEMPORARY_NAME = 40 };
 
-enum kind { KIND_FILE, KIND_STREAM, KIND_MEMORY };
+enum kind { KIND_FILE, KIND_STREAM, KIND_MEMORY, KIND_WRITER };
 
 struct smalti__sink_state {
     enum kind kind;
     bool replace;
+    bool flushed;   /* nothing is written any more */
     bool committed;
     smalti_result failed; /* of the first write that failed: what came after is not whole */
     int fd;
@@ -32,6 +33,8 @@ struct smalti__sink_state {
     char temporary[TEMPORARY_NAME]; /* name inside the folder; "" for a file without a name */
     uint8_t *data;                  /* memory: the bytes; else what is gathered */
     size_t used, capacity, max_bytes;
+    smalti__write_fn write; /* of a writer */
+    void *user;
 };
 
 static smalti_result fail_errno(const struct smalti__sink_state *state, const char *what, smalti_error *error)
@@ -163,6 +166,22 @@ smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, sma
     return SMALTI_OK;
 }
 
+smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn write, void *user, smalti_error *error)
+{
+    *sink = (smalti__sink){0};
+    struct smalti__sink_state *state = calloc(1, sizeof *state);
+    char *path = strdup("output");
+    if (!state || !path) {
+        free(state);
+        free(path);
+        return smalti__fail_nomem(error, sizeof *state);
+    }
+    *state = (struct smalti__sink_state){
+        .kind = KIND_WRITER, .fd = -1, .folder = -1, .spool = -1, .path = path, .write = write, .user = user};
+    sink->state = state;
+    return SMALTI_OK;
+}
+
 static smalti_result append(struct smalti__sink_state *state, const void *data, size_t size, smalti_error *error)
 {
     size_t needed;
@@ -208,10 +227,28 @@ static smalti_result write_to(smalti__sink *sink, int fd, const uint8_t *data, s
     return result;
 }
 
-static smalti_result write_out(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+static smalti_result call_writer(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
 {
     const struct smalti__sink_state *state = sink->state;
-    return write_to(sink, state->spool >= 0 ? state->spool : state->fd, data, size, error);
+    uint64_t started = smalti__now_ns();
+    smalti_result result = size ? state->write(state->user, data, size) : SMALTI_OK;
+    sink->write_ns += smalti__now_ns() - started;
+    return result >= 0 ? SMALTI_OK
+                       : smalti__fail(error, result, "%s: its writer ended with %d (%s)", state->path, (int)result,
+                                      smalti_result_name(result));
+}
+
+/* To where the bytes belong in the end. */
+static smalti_result deliver(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+{
+    return sink->state->kind == KIND_WRITER ? call_writer(sink, data, size, error)
+                                            : write_to(sink, sink->state->fd, data, size, error);
+}
+
+static smalti_result write_out(smalti__sink *sink, const uint8_t *data, size_t size, smalti_error *error)
+{
+    int spool = sink->state->spool;
+    return spool >= 0 ? write_to(sink, spool, data, size, error) : deliver(sink, data, size, error);
 }
 
 static smalti_result flush(smalti__sink *sink, smalti_error *error)
@@ -257,7 +294,7 @@ smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t si
 smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;
-    if (state->kind != KIND_STREAM || state->spool >= 0)
+    if ((state->kind != KIND_STREAM && state->kind != KIND_WRITER) || state->spool >= 0)
         return SMALTI_OK;
     const char *folder = getenv("TMPDIR");
     folder = folder && *folder ? folder : "/tmp";
@@ -284,7 +321,7 @@ smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void
         return SMALTI_OK;
     }
     smalti_result result = flush(sink, error);
-    int fd = state->kind == KIND_STREAM ? state->spool : state->fd;
+    int fd = state->kind == KIND_FILE ? state->fd : state->spool;
     const uint8_t *from = data;
     while (size && result == SMALTI_OK) {
         ssize_t put = pwrite(fd, from, size, (off_t)offset);
@@ -310,7 +347,7 @@ static smalti_result unspool(smalti__sink *sink, smalti_error *error)
             return fail_errno(state, "its temporary file cannot be read", error);
         if (!got)
             return SMALTI_OK;
-        SMALTI__TRY(write_to(sink, state->fd, state->data, (size_t)got, error));
+        SMALTI__TRY(deliver(sink, state->data, (size_t)got, error));
         offset += got;
     }
 }
@@ -395,10 +432,10 @@ smalti_result smalti__sink_rename(smalti__sink *sink, const char *path, smalti_e
     return SMALTI_OK;
 }
 
-smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
+smalti_result smalti__sink_flush(smalti__sink *sink, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;
-    if (state->committed)
+    if (state->flushed)
         return SMALTI_OK;
     if (state->failed) {
         char shown[SMALTI__NAME_TEXT];
@@ -412,6 +449,16 @@ smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
         state->failed = result;
         SMALTI__TRY(result);
     }
+    state->flushed = true;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (state->committed)
+        return SMALTI_OK;
+    SMALTI__TRY(smalti__sink_flush(sink, error));
     if (state->kind == KIND_FILE)
         SMALTI__TRY(give_name(state, error));
     state->committed = true;

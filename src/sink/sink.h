@@ -16,6 +16,10 @@ typedef struct smalti__sink {
 smalti_result smalti__sink_open_file(smalti__sink *sink, const char *path, bool replace, smalti_error *error);
 /* A growing buffer, at most max_bytes (0: no limit). */
 smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, smalti_error *error);
+/* Bytes to a function of the caller's, in blocks of 64 KiB or what an encoder writes at once, from whatever thread encodes.
+ * What it returns below 0 ends the writing with that code. */
+typedef smalti_result (*smalti__write_fn)(void *user, const void *data, size_t size);
+smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn write, void *user, smalti_error *error);
 smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t size, smalti_error *error);
 /* For formats whose head is known at their end: before the first write, says that smalti__sink_patch will be used. What goes
  * to a stream is then gathered in a temporary file without a name, in $TMPDIR or /tmp, until commit. */
@@ -25,6 +29,9 @@ smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void
                                  smalti_error *error);
 /* Another name for a file than it was opened with, in the same folder; for one that depends on what was written. */
 smalti_result smalti__sink_rename(smalti__sink *sink, const char *path, smalti_error *error);
+/* Behind the last write: everything leaves the sink, and a file only lacks its name. Commit does this too; doing it to all
+ * outputs before any of them gets its name keeps a full disk from leaving some of them. */
+smalti_result smalti__sink_flush(smalti__sink *sink, smalti_error *error);
 /* Gives a file its name. The sink must still be closed. */
 smalti_result smalti__sink_commit(smalti__sink *sink, smalti_error *error);
 /* The buffer of a memory sink: taken by the caller, free(). */
