@@ -150,7 +150,7 @@ typedef enum smalti_event_kind {
 
 /** An output that a task made. */
 typedef struct smalti_output {
-    const char *path; /**< "-": standard output */
+    const char *path; /**< "-": standard output; NULL: no file */
     const char *format; /**< "jpeg" */
     uint32_t width, height; /**< pixels, as encoded */
     uint64_t bytes;

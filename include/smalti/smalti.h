@@ -4,6 +4,7 @@
 #define SMALTI_H
 
 #include <smalti/base.h>
+#include <smalti/chain.h>
 #include <smalti/exr.h>
 #include <smalti/image.h>
 #include <smalti/job.h>

@@ -117,6 +117,10 @@ extern const smalti__decoder_format *const smalti__decoder_formats[];
 /* Probes and opens. FORMAT_UNKNOWN when no format fits, FORMAT_TRUNCATED for an empty input. */
 smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_options *options,
                                    smalti__decoder **decoder, smalti_error *error);
+/* The same interface over an image in memory, whose data is borrowed; info.format is empty. source is only its name. */
+smalti_result smalti__decoder_open_pixels(smalti__source *source, const smalti_image *image,
+                                          const smalti__decode_options *options, smalti__decoder **decoder,
+                                          smalti_error *error);
 smalti_result smalti__decoder_start(smalti__decoder *decoder, smalti_error *error);
 smalti_result smalti__decoder_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows,
                                    smalti_error *error);

@@ -24,6 +24,7 @@ typedef struct smalti__encode_params {
     bool animation;       /* several frames follow, each begun by next_frame */
     const smalti__metadata *metadata; /* what to write of it is already decided; borrowed; may be NULL */
     smalti__pool *pool;   /* may be NULL */
+    smalti_image *image;  /* of pixels alone: open allocates it, and from then on it is the caller's */
     bool spare_thread;    /* there is a processor for a thread of the encoder's own */
     const smalti__stop *stop; /* may be NULL */
     void (*warn)(void *user, const char *message); /* of metadata that had to be dropped, by open; may be NULL */
@@ -81,6 +82,9 @@ extern const smalti__encoder_format smalti__encoder_avif;
 extern const smalti__encoder_format smalti__encoder_tiff;
 extern const smalti__encoder_format smalti__encoder_pnm;
 extern const smalti__encoder_format smalti__encoder_webp;
+
+/* Keeps rows in params.image instead of writing to a sink; not in the registry. */
+extern const smalti__encoder_format smalti__encoder_pixels;
 
 extern const smalti__encoder_format *const smalti__encoder_formats[]; /* NULL-terminated */
 

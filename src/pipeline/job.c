@@ -77,7 +77,7 @@ smalti_result smalti__job_input_append(smalti_job *job, const char *path, const 
         job->inputs = inputs;
         job->input_room = room;
     }
-    smalti__input input = {strdup(path), strdup(name), fd};
+    smalti__input input = {.path = strdup(path), .name = strdup(name), .fd = fd};
     if (!input.path || !input.name) {
         free(input.path);
         free(input.name);

@@ -12,6 +12,11 @@ typedef struct smalti__input {
     char *path;
     char *name; /* what the output's name is made of: a relative path ("2024/a.jpg") */
     int fd;     /* −1: open path */
+    /* What is in memory already, borrowed; then path is only its name. */
+    const void *data; /* a file's bytes */
+    size_t size;
+    size_t memory_bytes; /* that the bytes take of a run's budget */
+    const smalti_image *image;
 } smalti__input;
 
 /* How EXIF, XMP and ICC go from input to output. */

@@ -17,7 +17,7 @@ smalti_result smalti__lossless_make(const smalti__program *program, smalti__deco
     smalti__jpeg_transform transform = {.orientation = 1, .stored = true};
     uint32_t x = 0, y = 0, width = info->width, height = info->height;
     if (strcmp(info->format, "jpeg"))
-        return refuse(decoder, info->format, error);
+        return refuse(decoder, *info->format ? info->format : "pixels", error);
     for (size_t i = 0; i < program->count; i++) {
         const smalti__node *node = &program->nodes[i];
         /* a cut behind a turn would be one of the turned image; programs turn at their end */

@@ -17,13 +17,14 @@ smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
     const smalti__encoder_format *format = task->lane->route->branches[index].format;
     smalti__encoder seed = {
         .format = format,
-        .params = smalti__plan_encode_params(task->lane->run->plan, &task->metadata, &task->lane->pool),
+        .params = smalti__plan_encode_params(task->lane->run->plan, index, &branch->metadata, &task->lane->pool),
         .sink = &branch->sink,
         .width = branch->out.width,
         .height = branch->out.height,
         .channels = branch->out.channels,
         .sample = branch->out.sample,
     };
+    branch->metadata = smalti__route_metadata(task->lane->run->plan, index, &branch->out, &task->metadata);
     seed.params.stop = &task->stop;
     seed.params.warn = smalti__task_warn;
     seed.params.user = task;
@@ -205,7 +206,7 @@ smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_erro
                  outcome->format->name, smalti__number_text(outcome->score, score), target);
         smalti__task_warn(task, text);
     }
-    if (task->lane->route->branches[index].search.candidate_count == 1)
+    if (task->lane->route->branches[index].search.candidate_count == 1 || !branch->path)
         return SMALTI_OK;
     char *path;
     SMALTI__TRY(smalti__plan_output(plan, task->index, index, outcome->format, &path, error));
@@ -243,7 +244,7 @@ size_t smalti__outputs_list(const smalti__task *task, smalti_output *made)
 {
     size_t count = 0;
     for (size_t i = 0; i < branch_count(task); i++)
-        if (task->branches[i].path && task->branches[i].made.format) {
+        if (task->branches[i].made.format) {
             made[count] = task->branches[i].made;
             made[count++].path = task->branches[i].path;
         }

@@ -26,6 +26,19 @@ smalti_result smalti__plan_steps(const smalti__step *from, size_t count, const s
     return result;
 }
 
+smalti__step_env smalti__plan_step_env(const smalti__settings *settings)
+{
+    const smalti__limits limits = smalti__settings_limits(settings);
+    return (smalti__step_env){
+        .kernel = {.size = sizeof(smalti_kernel_options),
+                   .deadline_ms = settings->kernel_ms,
+                   .compile_ms = settings->compile_ms,
+                   .memory_bytes = settings->kernel_memory},
+        .max_pixels = limits.pixels,
+        .max_metadata = limits.metadata_bytes,
+    };
+}
+
 static smalti_result check_output_settings(smalti_plan *plan, smalti_error *error)
 {
     const smalti__settings *settings = &plan->job->settings;
@@ -38,8 +51,7 @@ static smalti_result check_output_settings(smalti_plan *plan, smalti_error *erro
     if (settings->dir && !*settings->dir)
         return smalti__fail(error, SMALTI_E_INVALID, "output.dir is empty");
     plan->has_output = settings->dir || settings->file;
-    for (int i = 0; i < 3; i++)
-        plan->background[i] = (uint8_t)(settings->background >> (16 - 8 * i));
+    smalti__plan_background(settings, plan->background);
     return SMALTI_OK;
 }
 
@@ -57,14 +69,7 @@ static smalti_result fill_plan(smalti_plan *plan, smalti_error *error)
 {
     const smalti__settings *settings = &plan->job->settings;
     plan->limits = smalti__settings_limits(settings);
-    const smalti__step_env env = {
-        .kernel = {.size = sizeof env.kernel,
-                   .deadline_ms = settings->kernel_ms,
-                   .compile_ms = settings->compile_ms,
-                   .memory_bytes = settings->kernel_memory},
-        .max_pixels = plan->limits.pixels,
-        .max_metadata = plan->limits.metadata_bytes,
-    };
+    const smalti__step_env env = smalti__plan_step_env(settings);
     if (plan->job->step_count > SMALTI__STEPS_MAX)
         return smalti__fail(error, SMALTI_E_LIMIT, "a job has at most %d steps", SMALTI__STEPS_MAX);
     SMALTI__TRY(check_inputs(plan, error));

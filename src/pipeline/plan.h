@@ -12,12 +12,26 @@
 /* Outputs of one input, at most. */
 enum { SMALTI__VARIANTS_MAX = 64 };
 
+/* Where an output goes that is no file named by the job. */
+typedef struct smalti__target {
+    const char *path;       /* a file; borrowed. NULL: one of those below */
+    smalti__write_fn write; /* a function, called with user */
+    void *user;
+    bool pixels; /* image; otherwise, without path and write, data */
+    /* What was made: the caller's, also after a task that failed. */
+    smalti_image image;
+    void *data;
+    size_t size;
+} smalti__target;
+
 /* One of the outputs that each input has. Without output.set there is one, without steps of its own. */
 typedef struct smalti__variant {
     smalti__step *steps; /* behind the plan's; owned */
     size_t step_count;
     const smalti__encoder_format *format; /* asked for; NULL: by the output's name */
     uint32_t width;                       /* asked for, for its name; 0: none */
+    const smalti__settings *settings;     /* for what is made of rows; borrowed; NULL: the job's */
+    smalti__target *target;               /* borrowed; NULL: the job names a file */
 } smalti__variant;
 
 struct smalti_plan {
@@ -31,6 +45,19 @@ struct smalti_plan {
     smalti__limits limits;
     uint8_t background[3];
 };
+
+/* What holds for the encoding of a variant. */
+static inline const smalti__settings *smalti__plan_settings(const smalti_plan *plan, size_t variant)
+{
+    const smalti__settings *own = plan->variants[variant].settings;
+    return own ? own : &plan->job->settings;
+}
+
+static inline void smalti__plan_background(const smalti__settings *settings, uint8_t background[3])
+{
+    for (int i = 0; i < 3; i++)
+        background[i] = (uint8_t)(settings->background >> (16 - 8 * i));
+}
 
 /* The path of a variant of an input's output, owned (free()); NULL in *path when the job has none. chosen: the format that
  * was found to be the smallest; NULL: the variant's. */
@@ -49,6 +76,8 @@ bool smalti__plan_search(const smalti_plan *plan, size_t variant, const smalti__
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error);
 /* What output.preset and output.set mean: steps, settings and variants. In plan_outputs.c. */
 smalti_result smalti__plan_outputs(smalti_plan *plan, const smalti__step_env *env, smalti_error *error);
+/* What preparing needs of a job's settings. */
+smalti__step_env smalti__plan_step_env(const smalti__settings *settings);
 /* Makes and prepares steps from those of a job. *steps is owned: smalti__plan_steps_free. */
 smalti_result smalti__plan_steps(const smalti__step *from, size_t count, const smalti__step_env *env,
                                  smalti__step **steps, smalti_error *error);
@@ -97,10 +126,11 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
 /* What planes are to be made of a route that goes by them; seed, pool, stats and functions are left out. */
 smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__decoder *decoder);
 /* What the encoder is told; metadata is borrowed by it. */
-smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const smalti__metadata *metadata,
-                                                 smalti__pool *pool);
+smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, size_t variant,
+                                                 const smalti__metadata *metadata, smalti__pool *pool);
 smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smalti__pool *pool);
-/* Drops from metadata what the plan or the output's colours do not allow. */
-void smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, smalti__metadata *metadata);
+/* What of an image's metadata may leave with a variant that is encoded as out: a view of all. */
+smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
+                                        const smalti__metadata *all);
 
 #endif

@@ -84,13 +84,16 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t 
     char *text = NULL;
     size_t size = 0;
     *path = NULL;
-    if (!plan->has_output)
+    const smalti__target *target = plan->variants[variant].target;
+    if (!plan->has_output || (target && !target->path))
         return SMALTI_OK;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return smalti__fail_nomem(error, PATH_MAX);
     smalti_result result = SMALTI_OK;
-    if (settings->file) {
+    if (target) {
+        fputs(target->path, out);
+    } else if (settings->file) {
         fputs(settings->file, out);
     } else {
         size_t length = strlen(settings->dir);

@@ -43,19 +43,19 @@ const smalti__encoder_format *smalti__plan_own_format(const char *name)
 bool smalti__plan_search(const smalti_plan *plan, size_t variant, const smalti__encoder_format *format,
                          smalti__search_options *search)
 {
-    const smalti__settings *settings = &plan->job->settings;
+    const smalti__settings *settings = smalti__plan_settings(plan, variant);
     bool smallest = plan->smallest && !plan->variants[variant].format;
     *search = (smalti__search_options){.max_bytes = settings->max_bytes,
                                        .target_score = (double)settings->target_quality,
                                        .candidates = {format},
                                        .candidate_count = 1};
-    memcpy(search->background, plan->background, sizeof search->background);
+    smalti__plan_background(settings, search->background);
     if (smallest)
         for (uint32_t i = 0; smalti__plan_web_format(i); i++) {
             search->candidates[i] = smalti__plan_web_format(i);
             search->candidate_count = i + 1;
         }
-    return format && (smallest || settings->max_bytes || settings->target_quality);
+    return format && format != &smalti__encoder_pixels && (smallest || settings->max_bytes || settings->target_quality);
 }
 
 /* ---- presets ---- */

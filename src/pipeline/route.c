@@ -5,12 +5,20 @@
 /* Photographs with halved chroma score 92.6 on the average however high their quality (JPEG, measured on 24 of them). */
 enum { FULL_CHROMA_SCORE = 88 };
 
+static bool wants_metadata(const smalti_plan *plan)
+{
+    bool wants = false;
+    for (size_t i = 0; i < plan->variant_count; i++)
+        wants |= smalti__plan_settings(plan, i)->metadata == SMALTI__METADATA_ALL;
+    return wants;
+}
+
 smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smalti__pool *pool)
 {
     const smalti__settings *settings = &plan->job->settings;
     return (smalti__decode_options){
         .lenient = settings->lenient,
-        .metadata = settings->metadata == SMALTI__METADATA_ALL,
+        .metadata = wants_metadata(plan),
         .all_frames = settings->frames == SMALTI__FRAMES_ALL,
         .max_pixels = plan->limits.pixels,
         .max_frames = plan->limits.frames,
@@ -19,10 +27,11 @@ smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smal
     };
 }
 
-smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const smalti__metadata *metadata,
-                                                 smalti__pool *pool)
+smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, size_t variant,
+                                                 const smalti__metadata *metadata, smalti__pool *pool)
 {
-    const smalti__settings *settings = &plan->job->settings;
+    const smalti__settings *settings = smalti__plan_settings(plan, variant);
+    smalti__target *target = plan->variants[variant].target;
     return (smalti__encode_params){
         .quality = (uint32_t)settings->quality,
         .subsampling = settings->subsampling                           ? (uint32_t)settings->subsampling
@@ -38,6 +47,7 @@ smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, const 
         .dither = (uint32_t)settings->dither,
         .tiff_compression = (uint32_t)settings->tiff_compression,
         .metadata = metadata,
+        .image = target ? &target->image : NULL,
         .pool = pool,
     };
 }
@@ -71,6 +81,7 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
     setup.step_count = plan->variants[variant].step_count;
     setup.in = setup.pushed = *in;
     setup.orientation = 1;
+    smalti__plan_background(smalti__plan_settings(plan, variant), setup.background);
     return setup;
 }
 
@@ -108,7 +119,7 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
         SMALTI__TRY(smalti__route_fit(branch, &route->in, &branch->last, &branch->out, error));
     }
     if (branch->format) {
-        smalti__encode_params params = smalti__plan_encode_params(plan, NULL, NULL);
+        smalti__encode_params params = smalti__plan_encode_params(plan, variant, NULL, NULL);
         const smalti__shape *out = &branch->out;
         branch->encode_bytes =
             branch->searches ? smalti__search_work_bytes(out->width, out->height, out->channels, out->sample, &params,
@@ -190,7 +201,7 @@ static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool
         return false;
     const smalti__encoder seed = {
         .format = branch->format,
-        .params = smalti__plan_encode_params(plan, NULL, NULL),
+        .params = smalti__plan_encode_params(plan, 0, NULL, NULL),
         .width = branch->out.width,
         .height = branch->out.height,
         .channels = branch->out.channels,
@@ -211,7 +222,7 @@ static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool
 
 static bool wants_lossless_jpeg(const smalti_plan *plan, const smalti__route *route)
 {
-    return plan->job->settings.lossless && plan->variant_count == 1 &&
+    return smalti__plan_settings(plan, 0)->lossless && plan->variant_count == 1 &&
            route->branches[0].format == &smalti__encoder_jpeg;
 }
 
@@ -263,24 +274,18 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     return sum_bytes(plan, decoder, route, error);
 }
 
-static void drop(smalti__blob *blob)
+smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
+                                        const smalti__metadata *all)
 {
-    free(blob->data);
-    *blob = (smalti__blob){0};
-}
-
-void smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, smalti__metadata *metadata)
-{
-    uint64_t keep = plan->job->settings.metadata;
+    uint64_t keep = smalti__plan_settings(plan, variant)->metadata;
+    smalti__metadata view = {0};
     /* bytes 16…19 of a profile name the colours it is for (ICC.1, 7.2.8) */
-    const char *colors = route->program.shape.channels >= 3 ? "RGB " : "GRAY";
-    if (metadata->icc.data &&
-        (keep == SMALTI__METADATA_NONE || metadata->icc.size < 128 || memcmp(metadata->icc.data + 16, colors, 4)))
-        drop(&metadata->icc);
-    if (keep != SMALTI__METADATA_ALL) {
-        drop(&metadata->exif);
-        drop(&metadata->xmp);
-    } else if (metadata->exif.data && route->orientation != 1) {
-        smalti__exif_orientation_reset(metadata->exif.data, metadata->exif.size);
-    }
+    const char *colors = out->channels >= 3 ? "RGB " : "GRAY";
+    if (keep == SMALTI__METADATA_ALL)
+        view = *all;
+    else if (keep == SMALTI__METADATA_ICC)
+        view.icc = all->icc;
+    if (view.icc.data && (view.icc.size < 128 || memcmp(view.icc.data + 16, colors, 4)))
+        view.icc = (smalti__blob){0};
+    return view;
 }

@@ -4,7 +4,7 @@
 
 #include "pipeline/task.h"
 
-static uint64_t default_memory(void)
+uint64_t smalti__run_default_memory(void)
 {
     uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     return machine / 2 < 1u << 30 ? machine / 2 : 1u << 30;
@@ -23,7 +23,7 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
     if (all->jobs > 1024)
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%u lanes are more than 1024", all->jobs);
     if (!all->memory_bytes)
-        all->memory_bytes = default_memory();
+        all->memory_bytes = smalti__run_default_memory();
     run->lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS;
     /* at most half of the budget may be tied up in lanes, so that a task can have the rest */
     uint64_t lanes = all->memory_bytes / 2 / run->lane_bytes;

@@ -88,6 +88,11 @@ static smalti_result open_source(smalti__task *task, const smalti__input *input,
                                       .map_threshold = SMALTI__SMALL_INPUT,
                                       .cancelled = smalti__run_cancel_flag(task->lane->run)};
     size_t size;
+    if (input->data || input->image) {
+        smalti__source_open_memory(&task->source, input->data, input->size, input->path);
+        task->source.memory_bytes = input->memory_bytes;
+        return SMALTI_OK;
+    }
     SMALTI__TRY(smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error));
     if (size == SIZE_MAX)
         SMALTI__TRY(admit_pipe(task, &options.max_bytes, error));
@@ -125,7 +130,8 @@ static void take_metadata(smalti__task *task)
 {
     task->metadata = task->decoder->metadata;
     task->decoder->metadata = (smalti__metadata){0};
-    smalti__route_metadata(task->lane->run->plan, task->lane->route, &task->metadata);
+    if (task->metadata.exif.data && task->lane->route->orientation != 1)
+        smalti__exif_orientation_reset(task->metadata.exif.data, task->metadata.exif.size);
 }
 
 static smalti_result start(smalti__task *task, smalti_error *error)
@@ -235,10 +241,13 @@ static smalti_result pump_frames(smalti__task *task, smalti_error *error)
 {
     smalti__decoder *decoder = task->decoder;
     uint32_t frames = decoder->options.all_frames && decoder->ops->next_frame ? decoder->info.frames : 1;
-    if (frames > 1 && task->lane->route->branches[0].format && !task->lane->route->branches[0].format->next_frame)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED,
-                            "has %u frames, and %s holds one: choose webp, or leave --frames all out", frames,
-                            task->lane->route->branches[0].format->name);
+    for (size_t i = 0; i < task->lane->run->plan->variant_count && frames > 1; i++) {
+        const smalti__encoder_format *format = task->lane->route->branches[i].format;
+        if (format && !format->next_frame)
+            return smalti__fail(error, SMALTI_E_UNSUPPORTED,
+                                "has %u frames, and %s holds one: choose webp, or leave --frames all out", frames,
+                                format->name);
+    }
     SMALTI__TRY(start(task, error));
     for (uint32_t frame = 0; frame < frames; frame++) {
         if (frame)
@@ -264,7 +273,9 @@ static smalti_result open_decoder(smalti__task *task, smalti_error *error)
     options.warn = smalti__task_warn;
     options.user = task;
     uint64_t begin = smalti__now_ns();
-    smalti_result result = smalti__decoder_open(&task->source, &options, &task->decoder, error);
+    const smalti_image *image = task->lane->run->plan->job->inputs[task->index].image;
+    smalti_result result = image ? smalti__decoder_open_pixels(&task->source, image, &options, &task->decoder, error)
+                                 : smalti__decoder_open(&task->source, &options, &task->decoder, error);
     task->stats->decode_ns += smalti__now_ns() - begin;
     return result;
 }
@@ -321,14 +332,14 @@ static void set_stop(smalti__task *task)
         task->stop.deadline_ns = smalti__now_ns() + limit * 1000000;
 }
 
-/* ---- outputs as files ---- */
+/* ---- outputs ---- */
 
 /* Never over the input itself, whatever its name (a link, another path to it), unless asked. */
 static smalti_result check_same_file(const smalti__task *task, const char *output, const smalti__input *input,
                                      smalti_error *error)
 {
     struct stat in, out;
-    if (task->lane->run->plan->job->settings.overwrite || lstat(output, &out) < 0)
+    if (task->lane->run->plan->job->settings.overwrite || input->data || input->image || lstat(output, &out) < 0)
         return SMALTI_OK;
     if ((input->fd >= 0 ? fstat(input->fd, &in) : stat(input->path, &in)) == 0 && in.st_dev == out.st_dev &&
         in.st_ino == out.st_ino)
@@ -372,9 +383,9 @@ static smalti_result check_outputs(smalti__task *task, const smalti__encoder_for
     for (size_t i = 0; i < plan->variant_count; i++) {
         const char *path = task->branches[i].path;
         bool smallest = plan->smallest && !plan->variants[i].format, one = false;
-        if (path)
-            formats[i] = smalti__plan_encoder(plan, i, path);
-        if (smallest)
+        if (path || plan->variants[i].target)
+            formats[i] = smalti__plan_encoder(plan, i, path ? path : "");
+        if (smallest && path)
             SMALTI__TRY(look_at_choices(task, i, &one, error));
         else if (is_file(path))
             SMALTI__TRY(look_at_output(task, task->index, path, &one, error));
@@ -384,13 +395,39 @@ static smalti_result check_outputs(smalti__task *task, const smalti__encoder_for
     return SMALTI_OK;
 }
 
+static smalti_result open_sink(smalti__task *task, size_t index, smalti_error *error)
+{
+    const smalti__target *target = task->lane->run->plan->variants[index].target;
+    smalti__branch *branch = &task->branches[index];
+    if (branch->path)
+        return smalti__sink_open_file(&branch->sink, branch->path, true, error);
+    if (!target || target->pixels)
+        return SMALTI_OK;
+    return target->write ? smalti__sink_open_writer(&branch->sink, target->write, target->user, error)
+                         : smalti__sink_open_memory(&branch->sink, 0, error);
+}
+
+/* What is in memory is handed over at the very end, when nothing can fail any more. */
+static void hand_over(smalti__task *task)
+{
+    for (size_t i = 0; i < task->lane->run->plan->variant_count; i++) {
+        smalti__target *target = task->lane->run->plan->variants[i].target;
+        if (target && !target->path && !target->write && !target->pixels)
+            target->data = smalti__sink_take(&task->branches[i].sink, &target->size);
+    }
+}
+
 static smalti_result commit(smalti__task *task, smalti_error *error)
 {
     uint64_t start = smalti__now_ns();
     smalti_result result = SMALTI_OK;
-    for (size_t i = 0; i < task->lane->run->plan->variant_count; i++) {
+    size_t count = task->lane->run->plan->variant_count;
+    for (size_t i = 0; i < count && result == SMALTI_OK; i++)
+        if (task->branches[i].sink.state)
+            result = smalti__sink_flush(&task->branches[i].sink, error);
+    for (size_t i = 0; i < count; i++) {
         smalti__branch *branch = &task->branches[i];
-        if (result == SMALTI_OK && branch->path)
+        if (result == SMALTI_OK && branch->encoder)
             result = smalti__outputs_name(task, i, error);
         if (result == SMALTI_OK && branch->path)
             result = smalti__sink_commit(&branch->sink, error);
@@ -401,6 +438,8 @@ static smalti_result commit(smalti__task *task, smalti_error *error)
         branch->made.bytes = branch->sink.bytes;
     }
     task->stats->write_ns += smalti__now_ns() - start;
+    if (result == SMALTI_OK)
+        hand_over(task);
     return result;
 }
 
@@ -424,8 +463,7 @@ static smalti_result run_file(smalti__task *task, bool *skip, smalti_error *erro
     task->stats->bytes_in = task->source.size;
     task->source_kind = task->source.memory_bytes || !task->source.size ? "read" : "mapped";
     for (size_t i = 0; i < plan->variant_count; i++) /* after the source: an input that is not there makes no folder */
-        if (task->branches[i].path)
-            SMALTI__TRY(smalti__sink_open_file(&task->branches[i].sink, task->branches[i].path, true, error));
+        SMALTI__TRY(open_sink(task, i, error));
     SMALTI__TRY(named(task, flow(task, formats, error), error));
     return commit(task, error);
 }
@@ -454,36 +492,6 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
                       : SMALTI_EVENT_DONE,
          result < 0 ? error : NULL);
     smalti__outputs_free(&task);
-    free(task.measures);
-    return result;
-}
-
-smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size_t size, const char *name, void **out,
-                                      size_t *out_size, smalti_stats *stats, smalti_error *error)
-{
-    smalti__task task = {.lane = lane, .name = name, .stats = stats};
-    const smalti_plan *plan = lane->run->plan;
-    const smalti__encoder_format *format = smalti__plan_encoder(plan, 0, "");
-    uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns();
-    *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
-    set_stop(&task);
-    smalti__source_open_memory(&task.source, data, size, name);
-    stats->bytes_in = size;
-    smalti_result result = plan->variant_count > 1 ? smalti__fail(error, SMALTI_E_UNSUPPORTED,
-                                                                  "output.set has several outputs, memory takes one")
-                                                   : smalti__sink_open_memory(&task.branches[0].sink, 0, error);
-    if (result == SMALTI_OK)
-        result = named(&task, flow(&task, &format, error), error);
-    if (result == SMALTI_OK) {
-        stats->bytes_out = task.branches[0].sink.bytes;
-        *out = smalti__sink_take(&task.branches[0].sink, out_size);
-    }
-    release(&task);
-    stats->wall_ns = smalti__now_ns() - wall;
-    stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
-    stats->allocations = lane->pool.allocations;
-    stats->done = result == SMALTI_OK;
-    stats->failed = result < 0;
     free(task.measures);
     return result;
 }

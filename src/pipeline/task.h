@@ -38,6 +38,8 @@ typedef struct smalti__lane {
 smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const smalti_run_options *options,
                                size_t task_count, smalti_error *error);
 void smalti__run_close(smalti__run *run);
+/* The memory budget where none is given. */
+uint64_t smalti__run_default_memory(void);
 bool smalti__run_cancelled(const smalti__run *run);
 const int *smalti__run_cancel_flag(const smalti__run *run); /* NULL: cannot be cancelled */
 /* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the
@@ -53,9 +55,6 @@ void smalti__lane_close(smalti__lane *lane);
 
 /* Runs task index of the plan: sends its events and fills in *stats of this task. */
 smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *stats, smalti_error *error);
-/* Runs the plan's steps from memory to memory, without events but warnings. */
-smalti_result smalti__task_run_memory(smalti__lane *lane, const void *data, size_t size, const char *name, void **out,
-                                      size_t *out_size, smalti_stats *stats, smalti_error *error);
 
 /* One output of a task while it is made. */
 typedef struct smalti__branch {
@@ -68,6 +67,7 @@ typedef struct smalti__branch {
     struct branch_user *user; /* of flow; owned */
     smalti__shape out; /* as encoded */
     smalti_output made; /* for the event at the end, but for its path and bytes; stays when the branch is closed */
+    smalti__metadata metadata; /* that may leave: a view of the task's */
 } smalti__branch;
 
 /* A task while it runs. */
@@ -79,7 +79,7 @@ typedef struct smalti__task {
     smalti__stop stop;
     smalti__source source;
     smalti__decoder *decoder;
-    smalti__metadata metadata; /* that may leave */
+    smalti__metadata metadata; /* of the input */
     smalti__flow *flow;
     smalti__branch branches[SMALTI__VARIANTS_MAX];
     size_t admitted; /* bytes taken from the budget */

@@ -89,18 +89,46 @@ smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options 
     return result;
 }
 
+/* ---- one file in memory ---- */
+
+struct warnings {
+    smalti_event_fn event;
+    void *user;
+};
+
+static void pass_warning(void *user, const smalti_event *event)
+{
+    const struct warnings *to = user;
+    if (event->kind == SMALTI_EVENT_WARNING)
+        to->event(to->user, event);
+}
+
 smalti_result smalti_plan_run_memory(const smalti_plan *plan, const smalti_run_options *options, const void *data,
                                      size_t size, const char *name, void **out, size_t *out_size, smalti_stats *stats,
                                      smalti_error *error)
 {
-    smalti__run run;
-    smalti__lane lane;
-    smalti_stats local;
-    SMALTI__TRY(smalti__run_open(&run, plan, options, 1, error));
-    smalti_result result = smalti__lane_open(&lane, &run, error);
-    if (result == SMALTI_OK)
-        result = smalti__task_run_memory(&lane, data, size, name, out, out_size, stats ? stats : &local, error);
-    smalti__lane_close(&lane);
-    smalti__run_close(&run);
-    return result;
+    smalti__input input = {
+        .path = (char *)name, .name = (char *)name, .fd = -1, .data = data ? data : "", .size = size};
+    smalti__target target = {0};
+    smalti_job job = *plan->job;
+    smalti__variant variant = plan->variants[0];
+    smalti_plan view = *plan;
+    smalti_run_options quiet = {.size = sizeof quiet};
+    if (plan->variant_count > 1)
+        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "output.set has several outputs, memory takes one");
+    if (options)
+        memcpy(&quiet, options, options->size < sizeof quiet ? options->size : sizeof quiet);
+    struct warnings warnings = {quiet.event, quiet.user};
+    quiet.event = quiet.event ? pass_warning : NULL;
+    quiet.user = &warnings;
+    job.inputs = &input;
+    job.input_count = 1;
+    variant.target = &target;
+    view.job = &job;
+    view.variants = &variant;
+    view.has_output = true;
+    SMALTI__TRY(smalti_plan_run(&view, &quiet, stats, error));
+    *out = target.data;
+    *out_size = target.size;
+    return SMALTI_OK;
 }
