@@ -36,7 +36,7 @@ install_there() {
 
 has_files() {
     local name status=0
-    for name in bin/smalti include/smalti/smalti.h include/smalti/base.h include/smalti/image.h include/smalti/job.h \
+    for name in bin/smalti include/smalti/smalti.h include/smalti/base.h include/smalti/chain.h include/smalti/image.h include/smalti/job.h \
         include/smalti/kernel.h include/smalti_kernel.h share/smalti/kernels/sharpen.wasm share/smalti/sdk/c/flags \
         share/man/man1/smalti-run.1 share/bash-completion/completions/smalti.bash share/doc/smalti/NOTICE; do
         [ -s "$prefix/$name" ] || { echo "$name was not installed"; status=1; }
@@ -105,6 +105,18 @@ measure_works() {
         grep -qE '^  [a-z_]+: [0-9.e+]+$' "$work/measured"
 }
 
+thumbnail_works() {
+    png make "$work/photo.png" 400 300 && "$1/thumbnail" "$work/photo.png" "$work/web.png" "$work/made/small.png" &&
+        [ "$(png digest "$work/web.png" | cut -d' ' -f1-3)" = "400 300 3" ] &&
+        [ "$(png digest "$work/made/small.png" | cut -d' ' -f1-3)" = "200 200 3" ] && rm -r "$work/made" "$work/web.png"
+}
+
+# One of the two outputs has no format: neither is written.
+thumbnail_is_whole() {
+    ! "$1/thumbnail" "$work/photo.png" "$work/web.png" "$work/small.none" >"$work/log" 2>&1 && grep -q 'small.none' "$work/log" &&
+        [ ! -e "$work/web.png" ]
+}
+
 item "meson install puts everything under DESTDIR" install_there
 [ $failed = 0 ] || { echo "1..1"; exit 1; }
 item "the headers, libraries, command and pkg-config file are there" has_files
@@ -119,6 +131,8 @@ for kind in shared static; do
     item "batch reports a broken file and goes on ($kind)" batch_goes_on "$work/$kind"
     item "memory inverts a picture exactly ($kind)" memory_works "$work/$kind"
     item "memory refuses an empty input and an unknown parameter ($kind)" memory_refuses "$work/$kind"
+    item "thumbnail writes two files from one decoding ($kind)" thumbnail_works "$work/$kind"
+    item "thumbnail writes both files or none ($kind)" thumbnail_is_whole "$work/$kind"
     item "measure prints a picture's sharpness ($kind)" measure_works "$work/$kind"
 done
 echo "1..$number"
