@@ -91,7 +91,7 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_image_read_memory(const void *
 
 /** A format of image files. Static. */
 typedef struct smalti_format_info {
-    const char *name;              /**< "jpeg", as in smalti_info.format */
+    const char *name; /**< "jpeg", as in smalti_info.format */
     const char *const *extensions; /**< lower case, without dot; the first is used for new files; NULL-terminated */
     bool reads, writes;
 } smalti_format_info;

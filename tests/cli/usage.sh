@@ -33,7 +33,7 @@ test_help_width() {
     local command
     for command in "${commands[@]}"; do
         # shellcheck disable=SC2086
-        "$smalti" help $command | sed 's/…/./g; s/×/x/g; s/²/2/g; s/’/./g' | grep -v '^    [a-z]' >text
+        "$smalti" help $command | sed 's/…/./g; s/×/x/g; s/²/2/g' | grep -v '^    [a-z]' >text
         equal "$(awk 'length > 80' text)" ""
     done
 }
