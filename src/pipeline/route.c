@@ -226,6 +226,19 @@ static bool wants_lossless_jpeg(const smalti_plan *plan, const smalti__route *ro
            route->branches[0].format == &smalti__encoder_jpeg;
 }
 
+/* A JPEG that is only turned and cut, to a JPEG of which nothing else was said: better without loss, where that is exact. */
+static bool may_be_lossless_jpeg(const smalti_plan *plan, const smalti__route *route, smalti__decoder *decoder)
+{
+    const smalti__settings *settings = &plan->job->settings;
+    const smalti__program *program = &route->program;
+    smalti__jpeg_transform_plan made;
+    bool said = settings->quality || settings->subsampling || settings->progressive || settings->optimize ||
+                route->branches[0].searches;
+    return !said && plan->variant_count == 1 && route->branches[0].format == &smalti__encoder_jpeg && program->count &&
+           program->nodes[0].kind != &smalti__node_kernels && !strcmp(decoder->info.format, "jpeg") &&
+           smalti__lossless_make(program, decoder, &made, NULL) == SMALTI_OK;
+}
+
 static smalti_result go_by_coefficients(const smalti_plan *plan, smalti__decoder *decoder, smalti__route *route,
                                         smalti_error *error)
 {
@@ -265,7 +278,7 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     const smalti__shape *out = plan->variant_count == 1 && formats[0] ? &route->branches[0].out : NULL;
     if (out) /* the conversion at the end is a part of the flow */
         SMALTI__TRY(smalti__program_convert(&route->program, out, error));
-    if (wants_lossless_jpeg(plan, route))
+    if (wants_lossless_jpeg(plan, route) || may_be_lossless_jpeg(plan, route, decoder))
         return go_by_coefficients(plan, decoder, route, error);
     if (go_by_planes(plan, decoder, spare_lane, route))
         return sum_bytes(plan, decoder, route, error);

@@ -70,6 +70,20 @@ test_formats() {
     run 4 "$smalti" run a.png -o a.gif
 }
 
+# a JPEG that is only turned and cut loses nothing, unless a quality is asked for
+test_lossless_turn() {
+    "$mkimage" make a.png 64 48
+    run 0 "$smalti" run a.png -o a.jpg --quality 70
+    run 0 "$smalti" run a.jpg --rotate 90 -o b.jpg --json
+    json out 'd["results"][0]["fast_path"] != ""'
+    run 0 "$smalti" run b.jpg --rotate 270 -o c.jpg
+    run 0 "$smalti" run a.jpg -o a2.png
+    run 0 "$smalti" run c.jpg -o c.png
+    "$mkimage" same a2.png c.png
+    run 0 "$smalti" run a.jpg --rotate 90 -o d.jpg --quality 30
+    [ "$(wc -c <d.jpg)" -lt "$(wc -c <b.jpg)" ]
+}
+
 # a set makes every width in every format of each input
 test_set() {
     "$mkimage" make a.png 400 300
