@@ -13,7 +13,7 @@ void cli_buffer_clear(cli_buffer *buffer)
     *buffer = (cli_buffer){0};
 }
 
-static bool make_room(cli_buffer *buffer, size_t more)
+bool cli_buffer_room(cli_buffer *buffer, size_t more)
 {
     if (buffer->lost)
         return false;
@@ -27,14 +27,6 @@ static bool make_room(cli_buffer *buffer, size_t more)
     if (larger)
         buffer->data = larger, buffer->room = room;
     return !buffer->lost;
-}
-
-void cli_buffer_add(cli_buffer *buffer, const void *text, size_t size)
-{
-    if (!size || !make_room(buffer, size))
-        return;
-    memcpy(buffer->data + buffer->size, text, size);
-    buffer->size += size;
 }
 
 void cli_buffer_text(cli_buffer *buffer, const char *text)
@@ -72,14 +64,40 @@ void cli_buffer_number(cli_buffer *buffer, int64_t number)
     add_count(buffer, number < 0 ? -(uint64_t)number : (uint64_t)number);
 }
 
+/* Floats of few decimals, which most in headers are: the float nearest to them, so that they are read back the same. */
+static bool add_decimals(cli_buffer *buffer, double number)
+{
+    static const double powers[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6};
+    double size = fabs(number);
+    if (!(size >= 1e-3 && size < 1e6))
+        return false;
+    for (int digits = 1; digits <= 6; digits++) {
+        double scaled = nearbyint(size * powers[digits]);
+        if ((float)(scaled / powers[digits]) != (float)size)
+            continue;
+        uint64_t whole = (uint64_t)scaled, power = (uint64_t)powers[digits], part = whole % power;
+        char text[8] = ".";
+        for (int i = digits; i > 0; i--, part /= 10)
+            text[i] = (char)('0' + part % 10);
+        if (number < 0)
+            cli_buffer_add(buffer, "-", 1);
+        add_count(buffer, whole / power);
+        cli_buffer_add(buffer, text, (size_t)digits + 1);
+        return true;
+    }
+    return false;
+}
+
 void cli_buffer_real(cli_buffer *buffer, double number)
 {
     char text[40];
-    if (number == (double)(int64_t)number && fabs(number) < 1e15 && !(number == 0 && signbit(number))) {
+    if (fabs(number) < 1e15 && number == (double)(int64_t)number && !(number == 0 && signbit(number))) {
         cli_buffer_number(buffer, (int64_t)number);
         return;
     }
     bool single = (double)(float)number == number;
+    if (single && add_decimals(buffer, number))
+        return;
     for (int digits = single ? 6 : 15; digits <= (single ? 9 : 17); digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
         double back = strtod(text, NULL);
@@ -122,16 +140,23 @@ void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size)
     }
 }
 
+/* Letters that stand in JSON as they are. */
+static size_t plain_letters(const unsigned char *p, size_t size)
+{
+    size_t count = 0;
+    while (count < size && p[count] - 0x20u < 0x5f && p[count] != '"' && p[count] != '\\')
+        count++;
+    return count;
+}
+
 static void add_json_string(cli_buffer *buffer, const char *text, size_t size)
 {
     const unsigned char *p = (const unsigned char *)text;
     cli_buffer_add(buffer, "\"", 1);
     for (size_t i = 0; i < size;) {
-        size_t plain = i;
-        while (plain < size && p[plain] >= 0x20 && p[plain] < 0x7f && p[plain] != '"' && p[plain] != '\\')
-            plain++;
-        cli_buffer_add(buffer, p + i, plain - i);
-        i = plain;
+        size_t plain = plain_letters(p + i, size - i);
+        cli_buffer_add(buffer, p + i, plain);
+        i += plain;
         if (i == size)
             break;
         size_t length = utf8_length(p + i, size - i);
@@ -152,13 +177,21 @@ static void add_json_string(cli_buffer *buffer, const char *text, size_t size)
 
 static void begin(cli_buffer *buffer, const char *key)
 {
+    size_t size = key ? strlen(key) : 0;
+    if (size + 4 > buffer->room - buffer->size && !cli_buffer_room(buffer, size + 4))
+        return;
+    char *out = buffer->data + buffer->size;
     if (buffer->comma)
-        cli_buffer_add(buffer, ",", 1);
+        *out++ = ',';
     buffer->comma = true;
     if (key) {
-        add_json_string(buffer, key, strlen(key));
-        cli_buffer_add(buffer, ":", 1);
+        *out++ = '"';
+        memcpy(out, key, size);
+        out += size;
+        *out++ = '"';
+        *out++ = ':';
     }
+    buffer->size = (size_t)(out - buffer->data);
 }
 
 void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket)

@@ -6,6 +6,8 @@
 
 #include "cli/cli.h"
 
+#include <string.h>
+
 typedef struct cli_buffer {
     char *data; /* owned; not NUL-terminated */
     size_t size, room;
@@ -14,7 +16,16 @@ typedef struct cli_buffer {
 } cli_buffer;
 
 void cli_buffer_clear(cli_buffer *buffer); /* frees */
-void cli_buffer_add(cli_buffer *buffer, const void *text, size_t size);
+/* Room for more bytes behind size; false when memory runs out, now or before. */
+bool cli_buffer_room(cli_buffer *buffer, size_t more);
+static inline void cli_buffer_add(cli_buffer *buffer, const void *text, size_t size)
+{
+    if (size > buffer->room - buffer->size && !cli_buffer_room(buffer, size))
+        return;
+    if (size)
+        memcpy(buffer->data + buffer->size, text, size);
+    buffer->size += size;
+}
 void cli_buffer_text(cli_buffer *buffer, const char *text);
 void cli_buffer_format(cli_buffer *buffer, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 void cli_buffer_number(cli_buffer *buffer, int64_t number);
@@ -23,7 +34,7 @@ void cli_buffer_real(cli_buffer *buffer, double number);
 /* Control characters as \xNN; bytes that are not UTF-8 too. */
 void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size);
 
-/* JSON; key NULL: none. Commas come by themselves. */
+/* JSON; key NULL: none, else plain letters that need no escapes. Commas come by themselves. */
 void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket);
 void cli_buffer_close(cli_buffer *buffer, char bracket);
 void cli_buffer_json_text(cli_buffer *buffer, const char *key, const char *text, size_t size);

@@ -31,6 +31,8 @@ bool exr_attribute_is_basic(const smalti_exr_attribute *attribute)
         "name",     "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth", "tiles",         "type",
         "view"};
     size_t low = 0, high = CLI_COUNT(names);
+    if (!strchr("cdlnpstv", attribute->name[0]))
+        return false;
     while (low < high) {
         size_t middle = (low + high) / 2;
         int order = strcmp(attribute->name, names[middle]);

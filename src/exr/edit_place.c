@@ -27,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAD_HEAD = sizeof "smaltiPad" + sizeof "pad" + 4, ROOM_FOR_MORE = 4096 };
+enum { PAD_HEAD = sizeof "smaltiPad" + sizeof "pad" + 4, ROOM_FOR_MORE = 4096, COPY_BYTES = 256 << 10 };
 
 typedef struct place {
     smalti__exr_edit *edit;
@@ -175,12 +175,14 @@ static smalti_result put_moved_entries(place *p, uint64_t tables_at)
 static smalti_result copy_chunks(place *p, const uint64_t *places)
 {
     const smalti__exr_extent *extents = p->edit->exr->extents;
+    SMALTI__CLEANUP_FREE uint8_t *block = malloc(COPY_BYTES);
+    if (!block)
+        return smalti__fail_nomem(p->error, COPY_BYTES);
     for (size_t i = 0; i < p->moved_count; i++) {
         uint64_t index = p->moved[i], from = p->entries[index], to = places[i];
         uint64_t left = extents[index].end - extents[index].begin;
-        uint8_t block[16 << 10];
         while (left) {
-            size_t size = left < sizeof block ? left : sizeof block;
+            size_t size = left < COPY_BYTES ? left : COPY_BYTES;
             ssize_t got = pread(p->edit->fd, block, size, (off_t)from);
             if (got < 0 && errno == EINTR)
                 continue;

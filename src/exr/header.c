@@ -292,30 +292,36 @@ static void pass_over(smalti_exr *exr, uint32_t size)
 
 /* ---- Attributes ---- */
 
+/* A name for a message. */
+static const char *shown(const smalti_exr_attribute *attribute, char out[64])
+{
+    return smalti__printable(attribute->name, strnlen(attribute->name, 48), out, 64);
+}
+#define SHOWN(attribute) shown(attribute, (char[64]){0})
+
 static smalti_result check_attribute(const smalti_exr *exr, const smalti_exr_attribute *attribute, uint32_t bit,
                                      uint32_t fixed_bytes, smalti_error *error)
 {
-    char shown[64];
-    smalti__printable(attribute->name, strnlen(attribute->name, 48), shown, sizeof shown);
     if (bit && type_of_known(bit) != attribute->type)
         return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->offset, "attribute '%s' is not of type %s",
-                                shown, smalti_exr_type_name(type_of_known(bit)));
+                                SHOWN(attribute), smalti_exr_type_name(type_of_known(bit)));
     if (bit & exr->known)
-        return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->offset, "attribute '%s' is there twice", shown);
+        return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->offset, "attribute '%s' is there twice",
+                                SHOWN(attribute));
     if (attribute->size > INT32_MAX)
         return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->value_offset - 4,
-                                "attribute '%s' has a size below 0", shown);
+                                "attribute '%s' has a size below 0", SHOWN(attribute));
     if (attribute->size > exr->header.file_bytes - attribute->value_offset)
         return smalti__exr_fail(exr, error, SMALTI_E_FORMAT_TRUNCATED, attribute->value_offset,
-                                "attribute '%s' has %u bytes, more than the file", shown, attribute->size);
+                                "attribute '%s' has %u bytes, more than the file", SHOWN(attribute), attribute->size);
     if (fixed_bytes && attribute->size != fixed_bytes)
         return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->value_offset - 4,
-                                "attribute '%s' has %u bytes, not %u", shown, attribute->size, fixed_bytes);
+                                "attribute '%s' has %u bytes, not %u", SHOWN(attribute), attribute->size, fixed_bytes);
     if (bit && bit != SMALTI__EXR_CHANNELS && bit != SMALTI__EXR_PREVIEW && exr->read &&
         attribute->size > exr->options.keep_bytes)
         return smalti__exr_fail(exr, error, SMALTI_E_LIMIT, attribute->value_offset,
-                                "attribute '%s' has %u bytes, more than the limit of %u", shown, attribute->size,
-                                exr->options.keep_bytes);
+                                "attribute '%s' has %u bytes, more than the limit of %u", SHOWN(attribute),
+                                attribute->size, exr->options.keep_bytes);
     return SMALTI_OK;
 }
 
@@ -335,12 +341,9 @@ static smalti_result read_value(smalti_exr *exr, smalti_exr_part *part, uint32_t
     }
     SMALTI__TRY(need(exr, size, error));
     attribute->value = exr->bytes + exr->at;
-    if (!smalti__exr_value_fits(attribute->type, attribute->value, size)) {
-        char shown[64];
+    if (!smalti__exr_value_fits(attribute->type, attribute->value, size))
         return smalti__exr_fail(exr, error, SMALTI_E_FORMAT, attribute->value_offset,
-                                "the value of attribute '%s' does not fit its size",
-                                smalti__printable(attribute->name, strnlen(attribute->name, 48), shown, sizeof shown));
-    }
+                                "the value of attribute '%s' does not fit its size", SHOWN(attribute));
     if (bit)
         SMALTI__TRY(take_known(exr, part, attribute, bit, error));
     exr->at += size;
