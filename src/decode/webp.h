@@ -58,6 +58,7 @@ typedef struct smalti__webp_image {
     WebPDecoderConfig config;
     WebPIDecoder *decoder; /* owned */
     size_t fed; /* bytes of the frame's data that libwebp has seen */
+    size_t part; /* bytes to feed next */
     uint32_t rows; /* complete in the output */
     uint32_t height; /* of the output */
 } smalti__webp_image;

@@ -87,18 +87,23 @@ smalti_result smalti__webp_image_decode(smalti__webp_image *image, uint32_t rows
 {
     const smalti__webp_frame *frame = image->frame;
     const uint8_t *data = decoder->source->data + frame->offset;
-    size_t part = frame->size / PARTS > SMALLEST_PART ? frame->size / PARTS : SMALLEST_PART;
+    size_t least = frame->size / PARTS > SMALLEST_PART ? frame->size / PARTS : SMALLEST_PART;
     while (image->rows < rows) {
         SMALTI__TRY(smalti__stop_check(decoder->options.stop, error));
         VP8StatusCode status = VP8_STATUS_SUSPENDED;
         bool last = image->fed == frame->size;
         if (!last) {
-            image->fed = frame->size - image->fed < part ? frame->size : image->fed + part;
+            image->part = image->part > least ? image->part : least;
+            image->fed = frame->size - image->fed < image->part ? frame->size : image->fed + image->part;
             status = WebPIUpdate(image->decoder, data, image->fed);
         }
+        /* what stands in front of the pixels is parsed anew each time until it is whole */
         int complete = 0;
-        if (WebPIDecGetRGB(image->decoder, &complete, NULL, NULL, NULL) && complete > 0)
+        image->part *= 2;
+        if (WebPIDecGetRGB(image->decoder, &complete, NULL, NULL, NULL) && complete > 0) {
             image->rows = (uint32_t)complete;
+            image->part = least;
+        }
         if (status == VP8_STATUS_OK && image->rows < image->height)
             status = VP8_STATUS_BITSTREAM_ERROR;
         if (last || (status != VP8_STATUS_OK && status != VP8_STATUS_SUSPENDED))

@@ -161,6 +161,7 @@ static void skip_image(lossless_walk *walk, uint64_t pixels, bool groups)
     take_cache_bits(walk);
     take_codes(walk);
     while (pixels && !walk->bad) {
+        uint64_t before = walk->at;
         uint32_t symbol = take_symbol(walk, &walk->code[0]), count = 1;
         if (symbol < LITERALS) {
             uint32_t red = take_symbol(walk, &walk->code[1]), group = red << 8 | symbol;
@@ -176,6 +177,9 @@ static void skip_image(lossless_walk *walk, uint64_t pixels, bool groups)
         }
         walk->bad |= count > pixels;
         pixels -= count;
+        if (walk->at ==
+            before) /* it goes on like this to the end, without a bit: a few bytes can mean millions of pixels */
+            break;
     }
 }
 

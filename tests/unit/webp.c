@@ -308,6 +308,122 @@ TEST("a reduced image has at least twice the pixels wanted and the same light ev
     }
 }
 
+static void put_bits(bytes *to, uint32_t *used, uint32_t value, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++, *used = (*used + 1) % 8) {
+        if (!*used)
+            bytes_add_le(to, 0, 1);
+        to->data[to->size - 1] |= (uint8_t)((value >> i & 1) << *used);
+    }
+}
+
+/* A lossless image of side² pixels that has Huffman groups of its own for each 4 × 4 of them, all of one symbol: 20 bits
+ * each. The image that says which is which has codes of 8 bits for green and red. */
+static bytes make_many_groups(uint32_t side)
+{
+    bytes body = {0}, chunks = {0};
+    uint32_t used = 0, blocks = side / 4;
+    bytes_add_le(&body, 0x2f, 1);
+    put_bits(&body, &used, side - 1, 14);
+    put_bits(&body, &used, side - 1, 14);
+    put_bits(&body, &used, 0, 4); /* no alpha, version 0 */
+    put_bits(&body, &used, 0, 2); /* no transform, no cache */
+    put_bits(&body, &used, 1, 4); /* groups, of blocks of 4 */
+    put_bits(&body, &used, 0, 1); /* no cache */
+    for (int code = 0; code < 5; code++) {
+        if (code > 1) {
+            put_bits(&body, &used, 1, 4); /* one symbol, 0 */
+            continue;
+        }
+        put_bits(&body, &used, 8 << 1, 5); /* coded lengths: twelve of them, of which the last, of 8, is used alone */
+        put_bits(&body, &used, 0, 24);
+        put_bits(&body, &used, 1 << 9, 12);
+        if (code == 0) /* of 280 symbols the first 256 */
+            put_bits(&body, &used, 1 | 3 << 1 | 254 << 4, 12);
+        else
+            put_bits(&body, &used, 0, 1);
+    }
+    for (uint32_t i = 0; i < blocks * blocks; i++)
+        for (uint32_t bit = 16; bit-- > 0;) /* green, then red; codes lie the other way round */
+            put_bits(&body, &used, ((i & 255) << 8 | i >> 8) >> bit & 1, 1);
+    for (uint32_t i = 0; i < blocks * blocks * 5; i++)
+        put_bits(&body, &used, 1, 4);
+    webp_add_chunk(&chunks, "VP8L", body.data, body.size);
+    free(body.data);
+    return webp_wrap(chunks);
+}
+
+/* The most that is taken while all rows are read. */
+static size_t most_taken(smalti__decoder *decoder, smalti_result *result, smalti_error *error)
+{
+    size_t most = 0, pitch = (size_t)decoder->out.width * decoder->out.channels;
+    uint8_t *rows = malloc(16 * pitch);
+    struct mallinfo2 before = mallinfo2();
+    *result = smalti__decoder_start(decoder, error);
+    while (*result == SMALTI_OK && decoder->row < decoder->out.height) {
+        uint32_t left = decoder->out.height - decoder->row, count = left < 16 ? left : 16;
+        *result = smalti__decoder_read(decoder, rows, pitch, count, error);
+        struct mallinfo2 now = mallinfo2();
+        size_t taken = now.uordblks + now.hblkhd - before.uordblks - before.hblkhd;
+        most = taken > most ? taken : most;
+    }
+    free(rows);
+    return most;
+}
+
+TEST("the tables that a small file demands are counted before they are made")
+{
+    static const uint32_t sides[] = {64, 512, 1024};
+    for (size_t i = 0; i < SMALTI__COUNT(sides); i++) {
+        bytes file = make_many_groups(sides[i]);
+        smalti__source source;
+        smalti__decoder *decoder;
+        smalti_error error;
+        smalti_result result;
+        smalti__source_open_memory(&source, file.data, file.size, "test.webp");
+        CHECK_OK(smalti__decoder_open(&source, &(smalti__decode_options){0}, &decoder, &error), error);
+        size_t groups = (size_t)sides[i] * sides[i] / 16, work = decoder->work_bytes;
+        CHECK(work > groups * 2956 * 4); /* 1024: 65,536 groups, 770 MB, of 290 KB */
+        if (i < 2) {
+            size_t taken = most_taken(decoder, &result, &error);
+            CHECK_OK(result, error);
+            CHECK(taken <= work);
+        }
+        smalti__decoder_close(decoder);
+        free(file.data);
+    }
+}
+
+TEST("a thumbnail of the largest lossy image needs little memory, and a lossless one is known not to")
+{
+    for (int lossless = 0; lossless < 2; lossless++) {
+        webp_spec spec = {.width = 16, .height = 16, .channels = 3, .lossless = lossless};
+        bytes file = make_webp(&spec);
+        if (lossless)
+            memcpy(file.data + 21, (uint8_t[]){0x7f, 0xfe, 0x9f, 0x0f}, 4); /* 15,999 twice in 14 bits */
+        else
+            memcpy(file.data + 26, (uint8_t[]){0x80, 0x3e, 0x80, 0x3e}, 4);
+        smalti__source source;
+        smalti__decoder *decoder;
+        smalti_error error;
+        smalti_result result;
+        smalti__source_open_memory(&source, file.data, file.size, "test.webp");
+        CHECK_OK(smalti__decoder_open(&source, &(smalti__decode_options){0}, &decoder, &error), error);
+        CHECK_INT(decoder->info.width, 16000);
+        CHECK_INT(decoder->info.height, 16000);
+        CHECK(decoder->work_bytes > 700u << 20);
+        smalti__decoder_reduce(decoder, 320, 320);
+        CHECK_INT(decoder->out.width, 640);
+        CHECK_INT(decoder->work_bytes < 16 << 20, !lossless);
+        if (!lossless) {
+            CHECK(most_taken(decoder, &result, &error) <= decoder->work_bytes);
+            CHECK_INT(result, SMALTI_E_FORMAT); /* the data is that of 16 × 16 pixels */
+        }
+        smalti__decoder_close(decoder);
+        free(file.data);
+    }
+}
+
 TEST("decoding takes no more than it says")
 {
     free(malloc(1));
@@ -319,28 +435,19 @@ TEST("decoding takes no more than it says")
         smalti__source source;
         smalti__decoder *decoder;
         smalti_error error;
-        uint8_t *rows = malloc((size_t)16 * 900 * 4);
         smalti__source_open_memory(&source, file.data, file.size, "test.webp");
         CHECK_OK(
             smalti__decoder_open(&source, &(smalti__decode_options){.spare_thread = kind % 3 == 0}, &decoder, &error),
             error);
         if (kind > 3)
             smalti__decoder_reduce(decoder, 100, 100);
-        struct mallinfo2 before = mallinfo2();
-        size_t most = 0;
-        CHECK_OK(smalti__decoder_start(decoder, &error), error);
-        while (decoder->row < decoder->out.height) {
-            uint32_t left = decoder->out.height - decoder->row, count = left < 16 ? left : 16;
-            CHECK_OK(smalti__decoder_read(decoder, rows, (size_t)900 * 4, count, &error), error);
-            struct mallinfo2 now = mallinfo2();
-            size_t taken = now.uordblks + now.hblkhd - before.uordblks - before.hblkhd;
-            most = taken > most ? taken : most;
-        }
+        smalti_result result;
+        size_t most = most_taken(decoder, &result, &error);
+        CHECK_OK(result, error);
         if (most > decoder->work_bytes)
             TEST_FAIL("case %d takes %zu bytes, not %zu", kind, most, decoder->work_bytes);
         CHECK(decoder->work_bytes < most * 5 / 2 + (1 << 20)); /* but not much more either */
         smalti__decoder_close(decoder);
-        free(rows);
         free(file.data);
     }
 }
