@@ -31,6 +31,7 @@ void smalti__png_reduce(smalti__decoder *decoder, uint32_t width, uint32_t heigh
     png->shrink = shrink;
     decoder->out.width = boxes(info->width, shrink);
     decoder->out.height = boxes(info->height, shrink);
+    decoder->reduced = 1u << shrink;
     decoder->work_bytes = smalti__png_work_bytes(png);
 }
 

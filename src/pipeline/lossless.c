@@ -27,7 +27,7 @@ smalti_result smalti__lossless_make(const smalti__program *program, smalti__deco
             width = node->out.width, height = node->out.height;
         } else if (node->kind == &smalti__node_orient && transform.orientation == 1) {
             memcpy(&transform.orientation, node->params, sizeof transform.orientation);
-        } else {
+        } else if (!smalti__node_passes(node)) {
             return refuse(decoder, node->step ? node->step->kind->info.name : node->kind->name, error);
         }
     }

@@ -4,6 +4,7 @@
 #include "pipeline/planar.h"
 
 #include "base/handoff.h"
+#include "pixel/orient.h"
 
 #include <math.h>
 
@@ -23,6 +24,7 @@ typedef struct plane {
     uint8_t *rows; /* those that wait for the other planes'; pool */
     size_t pitch;
     uint32_t count, room;
+    uint8_t *turned; /* a unit of the encoder's, where rows are kept whole; pool */
 } plane;
 
 typedef struct planar {
@@ -44,6 +46,17 @@ typedef struct planar {
 
 /* ---- geometry ---- */
 
+/* Planes before they are turned upright. */
+static smalti__planes before_turn(const smalti__planes *upright, uint32_t orientation)
+{
+    smalti__planes planes = *upright;
+    for (uint32_t i = 0; i < planes.count && smalti__orient_swaps(orientation); i++) {
+        planes.across[i] = upright->down[i], planes.down[i] = upright->across[i];
+        planes.width[i] = upright->height[i], planes.height[i] = upright->width[i];
+    }
+    return planes;
+}
+
 /* Along one axis of a plane: what the resampler is told. A plane of 4:2:0 may stand for a pixel more than the image has; so
  * may the output's, and then its last sample is made from repeated ones. */
 static void fit_axis(double start, double length, uint32_t divisor, uint32_t step, uint32_t in_samples,
@@ -60,21 +73,25 @@ static void fit_axis(double start, double length, uint32_t divisor, uint32_t ste
 }
 
 static smalti__resample_setup plane_setup(const smalti__planar_setup *setup, const smalti__planes *from,
-                                          const smalti__planes *to, uint32_t i, uint32_t *pad_across,
+                                          const smalti__planes *upright, uint32_t i, uint32_t *pad_across,
                                           uint32_t *pad_down)
 {
+    const smalti__planes to = before_turn(upright, setup->orientation);
+    bool swaps = smalti__orient_swaps(setup->orientation);
+    uint32_t out_width = swaps ? setup->seed->height : setup->seed->width;
+    uint32_t out_height = swaps ? setup->seed->width : setup->seed->height;
     smalti__resample_setup made = {
         .in = {.channels = 1, .sample = SMALTI_SAMPLE_U8},
-        .out_width = to->width[i],
-        .out_height = to->height[i],
+        .out_width = to.width[i],
+        .out_height = to.height[i],
         .filter = setup->filter,
         .pool = setup->pool,
     };
     uint32_t divisor = setup->decoder->reduced;
-    fit_axis(setup->x, setup->width, divisor, from->across[i], from->width[i], setup->seed->width, to->across[i],
-             to->width[i], &made.x, &made.width, pad_across);
-    fit_axis(setup->y, setup->height, divisor, from->down[i], from->height[i], setup->seed->height, to->down[i],
-             to->height[i], &made.y, &made.height, pad_down);
+    fit_axis(setup->x, setup->width, divisor, from->across[i], from->width[i], out_width, to.across[i], to.width[i],
+             &made.x, &made.width, pad_across);
+    fit_axis(setup->y, setup->height, divisor, from->down[i], from->height[i], out_height, to.down[i], to.height[i],
+             &made.y, &made.height, pad_down);
     made.in.width = from->width[i] + *pad_across;
     made.in.height = from->height[i] + *pad_down;
     return made;
@@ -94,6 +111,8 @@ static smalti__planes finest(const smalti__planar_setup *setup)
 
 static uint32_t waiting_rows(const planar *self, uint32_t i)
 {
+    if (self->setup->orientation != 1)
+        return before_turn(&self->image, self->setup->orientation).height[i];
     return self->unit.height[i] + self->plan->unit.height[i] + LATE_ROWS;
 }
 
@@ -109,21 +128,37 @@ static smalti_result sum_bytes(const smalti__planar_setup *setup, smalti__planar
         size_t bytes, pitch = smalti__align((size_t)resample.in.width + ALIGN, ALIGN);
         SMALTI__TRY(smalti__resample_bytes(&resample, &bytes, NULL));
         size_t slots = (plan->ahead ? SLOTS : 1) * plan->unit.height[i] * pitch;
+        size_t row_bytes = smalti__align((size_t)resample.out_width + ALIGN, ALIGN);
         size_t rows = SMALTI__PLANE_ROWS_MAX + plan->unit.height[i] + LATE_ROWS;
-        total += bytes + slots + rows * smalti__align((size_t)setup->seed->width + ALIGN, ALIGN);
+        if (setup->orientation != 1) /* the whole plane, and a unit of it turned */
+            slots += SMALTI__PLANE_ROWS_MAX * smalti__align((size_t)setup->seed->width + ALIGN, ALIGN),
+                rows = resample.out_height;
+        total += bytes + slots + rows * row_bytes;
     }
     plan->work_bytes = total;
     return SMALTI_OK;
+}
+
+/* The last sample of subsampled chroma may stand for a pixel more than the image has: mirrored it would come first. */
+static bool turns_well(const smalti__planar_setup *setup)
+{
+    uint32_t orientation = setup->orientation;
+    bool mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+    bool flipped = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+    return !(mirrored && setup->seed->width % 2) && !(flipped && setup->seed->height % 2);
 }
 
 bool smalti__planar_make(const smalti__planar_setup *setup, smalti__planar_plan *plan)
 {
     const smalti__decoder *decoder = setup->decoder;
     const smalti__encoder *seed = setup->seed;
-    /* where an image is enlarged rows of one plane would pile up waiting for those of another */
+    uint32_t out_height = smalti__orient_swaps(setup->orientation) ? seed->width : seed->height;
     if (!seed->format->open_planes || seed->params.lossless || seed->sample != SMALTI_SAMPLE_U8 ||
         decoder->out.sample != SMALTI_SAMPLE_U8 || seed->channels != decoder->out.channels ||
-        setup->height / decoder->reduced < seed->height || (decoder->options.all_frames && decoder->info.frames > 1))
+        (decoder->options.all_frames && decoder->info.frames > 1) || !turns_well(setup))
+        return false;
+    /* where an image is enlarged rows of one plane would pile up waiting for those of another */
+    if (setup->height / decoder->reduced < out_height)
         return false;
     smalti__planar_plan made = {.ahead = setup->spare_thread && !decoder->options.lenient};
     /* where chroma is stored coarser than luma and will be again, it need not be finer in between */
@@ -178,6 +213,31 @@ static smalti_result drain(planar *self, smalti_error *error)
     return SMALTI_OK;
 }
 
+/* Where the planes were kept whole: turns them upright, a unit at a time. */
+static smalti_result write_turned(planar *self, smalti_error *error)
+{
+    uint32_t orientation = self->setup->orientation;
+    const smalti__planes before = before_turn(&self->image, orientation);
+    uint64_t begin = smalti__now_ns();
+    while (self->encoder->row < self->image.height[0]) {
+        smalti__planes rows = self->unit;
+        for (uint32_t i = 0; i < rows.count; i++) {
+            const plane *from = &self->planes[i];
+            const smalti__shape stored = {before.width[i], before.height[i], 1, SMALTI_SAMPLE_U8, false};
+            uint32_t row = self->encoder->row / self->image.down[i], left = self->image.height[i] - row;
+            rows.height[i] = left < rows.height[i] ? left : rows.height[i];
+            rows.data[i] = from->turned;
+            rows.pitch[i] = smalti__align((size_t)self->image.width[i] + ALIGN, ALIGN);
+            smalti__orient_rows(&stored, from->rows, from->pitch, orientation, row, rows.height[i], rows.data[i],
+                                rows.pitch[i]);
+        }
+        SMALTI__TRY(smalti__stop_check(self->setup->stop, error));
+        SMALTI__TRY(self->encoder->format->write_planes(self->encoder, &rows, error));
+    }
+    self->encode_ns += smalti__now_ns() - begin;
+    return SMALTI_OK;
+}
+
 /* ---- input ---- */
 
 /* Decodes the next unit into a slot. */
@@ -224,7 +284,9 @@ static smalti_result push(planar *self, const smalti__planes *rows, bool last, s
         for (uint32_t y = 0; last && y < to->pad_down; y++)
             SMALTI__TRY(smalti__resample_push(to->resample, end, rows->pitch[i], 1, error));
     }
-    return drain(self, error);
+    if (self->setup->orientation == 1)
+        return drain(self, error);
+    return last ? write_turned(self, error) : SMALTI_OK;
 }
 
 static smalti_result pump(planar *self, bool ahead, smalti_error *error)
@@ -269,8 +331,11 @@ static smalti_result open_plane(planar *self, uint32_t i, smalti_error *error)
     self->slot_pitch[i] = smalti__align((size_t)resample.in.width + ALIGN, ALIGN);
     for (uint32_t slot = 0; slot < (self->plan->ahead ? SLOTS : 1); slot++)
         SMALTI__TRY(get(self, &self->slots[slot][i], unit->height[i] * self->slot_pitch[i], error));
-    to->width = self->image.width[i];
+    to->width = resample.out_width;
     to->pitch = smalti__align((size_t)to->width + ALIGN, ALIGN);
+    size_t unit_bytes = self->unit.height[i] * smalti__align((size_t)self->image.width[i] + ALIGN, ALIGN);
+    if (self->setup->orientation != 1)
+        SMALTI__TRY(get(self, &to->turned, unit_bytes, error));
     to->room = waiting_rows(self, i);
     SMALTI__TRY(get(self, &to->rows, to->room * to->pitch, error));
     resample.emit = take_rows;
@@ -297,6 +362,7 @@ static void close_all(planar *self)
     for (uint32_t i = 0; i < SMALTI__COUNT(self->planes); i++) {
         smalti__resample_close(self->planes[i].resample);
         smalti__pool_put(self->setup->pool, self->planes[i].rows);
+        smalti__pool_put(self->setup->pool, self->planes[i].turned);
         for (uint32_t slot = 0; slot < SLOTS; slot++)
             smalti__pool_put(self->setup->pool, self->slots[slot][i]);
     }

@@ -16,6 +16,7 @@ typedef struct smalti__planar_setup {
     smalti__decoder *decoder; /* opened and perhaps reduced; not started */
     double x, y, width, height; /* what becomes the output, in pixels of the image as stored, before any reduction */
     smalti__filter filter;
+    uint32_t orientation; /* that is turned upright behind the scaling: EXIF 1 … 8; the planes are kept whole then */
     const smalti__encoder *seed; /* as for the encoder's open: geometry, params, sink, format */
     bool spare_thread;           /* there is a processor for a thread that decodes ahead */
     smalti__pool *pool;

@@ -68,6 +68,7 @@ smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__rou
     setup.step_count = plan->step_count;
     setup.in = route->stored;
     setup.pushed = route->delivered;
+    setup.reduced = route->reduced;
     setup.orientation = route->orientation;
     setup.rows_stay = route->relay;
     return setup;
@@ -156,6 +157,7 @@ static smalti_result reduce(const smalti_plan *plan, smalti__decoder *decoder, s
         return SMALTI_OK;
     smalti__decoder_reduce(decoder, width, height);
     route->delivered = decoder->out;
+    route->reduced = decoder->reduced;
     return SMALTI_OK;
 }
 
@@ -168,30 +170,45 @@ smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__de
         .width = decoder->info.width,
         .height = decoder->info.height,
         .filter = SMALTI__FILTER_LANCZOS3, /* of chroma, where only that changes */
+        .orientation = 1,
     };
-    if (!route->program.count)
-        return setup;
-    const smalti__node *node = &route->program.nodes[0];
-    const smalti__scale_params *scale = (const smalti__scale_params *)node->params;
-    double across = (double)decoder->info.width / node->in.width, down = (double)decoder->info.height / node->in.height;
-    setup.x = scale->x * across;
-    setup.width = scale->width * across;
-    setup.y = scale->y * down;
-    setup.height = scale->height * down;
-    setup.filter = scale->filter;
+    for (size_t i = 0; i < route->program.count; i++) {
+        const smalti__node *node = &route->program.nodes[i];
+        if (node->kind == &smalti__node_orient) {
+            memcpy(&setup.orientation, node->params, sizeof setup.orientation);
+            continue;
+        }
+        if (node->kind != &smalti__node_scale)
+            continue;
+        const smalti__scale_params *scale = (const smalti__scale_params *)node->params;
+        setup.x = scale->x * decoder->reduced;
+        setup.width = scale->width * decoder->reduced;
+        setup.y = scale->y * decoder->reduced;
+        setup.height = scale->height * decoder->reduced;
+        setup.filter = scale->filter;
+    }
     return setup;
 }
 
-/* Whether all that happens to the image is that it is scaled. */
+/* Whether all that happens to the image is that it is scaled and turned. */
 static bool can_go_by_planes(const smalti_plan *plan, const smalti__route *route)
 {
     const smalti__program *program = &route->program;
     const smalti__branch_route *branch = &route->branches[0];
-    if (plan->variant_count != 1 || !branch->format || branch->searches || program->count > 1 || program->unknown ||
+    const smalti__settings *settings = &plan->job->settings;
+    if (settings->max_bytes || settings->target_quality) /* encodings are tried and looked at */
+        return false;
+    if (plan->variant_count != 1 || !branch->format || program->unknown ||
         !smalti__shape_same(&program->shape, &branch->out))
         return false;
-    return !program->count || (program->nodes[0].kind == &smalti__node_scale &&
-                               !((const smalti__scale_params *)program->nodes[0].params)->linear);
+    const smalti__node *node = program->nodes, *end = node + program->count;
+    if (node < end && node->kind == &smalti__node_scale && !((const smalti__scale_params *)node->params)->linear)
+        node++;
+    if (node < end && smalti__node_passes(node))
+        node++;
+    if (node < end && node->kind == &smalti__node_orient)
+        node++;
+    return node == end;
 }
 
 static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool spare_lane, smalti__route *route)
@@ -261,6 +278,7 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     route->stored.width = info->width;
     route->stored.height = info->height;
     route->delivered = decoder->out;
+    route->reduced = decoder->reduced;
     route->orientation = plan->job->settings.orient ? info->orientation : 1;
     route->strip_rows = strip_rows;
     SMALTI__TRY(reduce(plan, decoder, route, error));

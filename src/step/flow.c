@@ -37,7 +37,7 @@ static smalti_result end_program(const smalti__flow_setup *setup, smalti__progra
         SMALTI__TRY(smalti__program_add(program, &smalti__node_kernels, &none, sizeof none, &program->shape, error));
     smalti__node *first = &program->nodes[0];
     if (setup->pushed.width && (setup->pushed.width != first->in.width || setup->pushed.height != first->in.height))
-        smalti__program_reduced(program, &setup->pushed);
+        smalti__program_reduced(program, &setup->pushed, setup->reduced);
     return SMALTI_OK;
 }
 

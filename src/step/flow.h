@@ -15,6 +15,7 @@ typedef struct smalti__flow_setup {
     size_t step_count;
     smalti__shape in;      /* as stored, before any reduction */
     smalti__shape pushed;  /* the rows that come: in, or what a reducing decoder delivers */
+    uint32_t reduced;      /* what a reducing decoder divides by; 0: as the sizes say */
     uint32_t orientation;  /* to be applied: EXIF 1…8 */
     uint32_t strip_rows;   /* 0: chosen */
     uint64_t max_pixels;   /* of any image on its way; 0: no limit */

@@ -156,11 +156,19 @@ bool smalti__program_reducible(const smalti__program *program, uint32_t *width, 
     return true;
 }
 
-void smalti__program_reduced(smalti__program *program, const smalti__shape *delivered)
+bool smalti__node_passes(const smalti__node *node)
+{
+    return node->kind == &smalti__node_kernels && !((const smalti__kernels_params *)node->params)->count &&
+           smalti__shape_same(&node->in, &node->out);
+}
+
+void smalti__program_reduced(smalti__program *program, const smalti__shape *delivered, uint32_t divisor)
 {
     smalti__node *first = &program->nodes[0];
     smalti__scale_params *scale = (smalti__scale_params *)first->params;
     double across = (double)delivered->width / first->in.width, down = (double)delivered->height / first->in.height;
+    if (divisor) /* the last row and column are only partly filled: by the sizes the image would be stretched */
+        across = down = 1.0 / divisor;
     scale->x *= across;
     scale->width *= across;
     scale->y *= down;

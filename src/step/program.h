@@ -98,6 +98,8 @@ extern const smalti__node_kind smalti__node_convert; /* no params */
  * else false. */
 bool smalti__program_reducible(const smalti__program *program, uint32_t *width, uint32_t *height);
 /* Tells a reducible program that the decoder delivers delivered instead. */
-void smalti__program_reduced(smalti__program *program, const smalti__shape *delivered);
+void smalti__program_reduced(smalti__program *program, const smalti__shape *delivered, uint32_t divisor);
+/* Whether a node gives its rows on as they are. */
+bool smalti__node_passes(const smalti__node *node);
 
 #endif

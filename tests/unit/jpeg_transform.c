@@ -350,6 +350,11 @@ TEST("a job that asks for no loss turns and cuts coefficients, and refuses what 
     free(out.data);
     CHECK_OK(run_job(data, size, (const char *const[]){NULL}, &out), out.error);
     free(out.data);
+    size_t plain_size;
+    uint8_t *plain = make_jpeg(&specs[4], NULL, &plain_size);
+    CHECK_OK(run_job(plain, plain_size, (const char *const[]){NULL}, &out), out.error);
+    free(out.data);
+    free(plain);
     CHECK_INT(run_job(data, size, (const char *const[]){"resize:width=20", NULL}, &out), SMALTI_E_UNSUPPORTED);
     CHECK_HAS(out.error.message, "in.jpg: resize: JPEG without loss");
     CHECK_INT(run_job(data, size, (const char *const[]){"crop:width=32,height=40,x=17,y=32", NULL}, &out),

@@ -95,6 +95,7 @@ static const smalti__encoder_format keeping = {
 typedef struct work {
     uint32_t out_width, out_height, subsampling, reduce_width, reduce_height;
     double x, y, width, height; /* width 0: all */
+    uint32_t orientation; /* 0: 1 */
     bool ahead, lenient;
     const smalti__stop *stop;
     smalti__pool *pool;
@@ -125,6 +126,7 @@ static smalti_result run(const uint8_t *data, size_t size, const work *what, sma
                                         .width = what->width > 0 ? what->width : decoder->info.width,
                                         .height = what->width > 0 ? what->height : decoder->info.height,
                                         .filter = SMALTI__FILTER_LANCZOS3,
+                                        .orientation = what->orientation ? what->orientation : 1,
                                         .seed = &seed,
                                         .spare_thread = what->ahead,
                                         .stop = what->stop,
@@ -247,6 +249,50 @@ TEST("the planes are the same with a thread that decodes ahead, and for any unit
     free(data);
 }
 
+TEST("turned planes are those of an image that was turned before")
+{
+    for (uint32_t orientation = 2; orientation <= 8; orientation++) {
+        static const uint32_t subsamplings[] = {420, 422, 444};
+        jpeg_spec spec = {.width = 300, .height = 200, .components = 3};
+        size_t size;
+        uint8_t *data = make_jpeg(&spec, NULL, &size);
+        bool swaps = orientation >= 5;
+        for (int k = 0; k < 6; k++) {
+            smalti__planar_plan plan;
+            smalti_error error;
+            uint32_t subsampling = subsamplings[k % 3];
+            work what = {.out_width = 90, .out_height = 70, .subsampling = subsampling, .ahead = k > 2};
+            work turned = what;
+            turned.orientation = orientation;
+            /* 4:2:2 turned is subsampled the other way: only its luma can be compared */
+            if (swaps)
+                turned.out_width = 70, turned.out_height = 90;
+            CHECK_OK(run(data, size, &what, &plan, &error), error);
+            smalti__planes first = kept;
+            kept = (smalti__planes){0};
+            CHECK_OK(run(data, size, &turned, &plan, &error), error);
+            for (uint32_t c = 0; c < (swaps && subsampling == 422 ? 1 : 3); c++) {
+                uint32_t width = first.width[c], height = first.height[c];
+                CHECK_INT(kept.width[c], swaps ? height : width);
+                for (uint32_t y = 0; y < kept.height[c]; y++)
+                    for (uint32_t x = 0; x < kept.width[c]; x++) {
+                        /* EXIF 2.3, 4.6.4 A: where the upright image's pixel is stored */
+                        uint32_t u = swaps ? y : x, v = swaps ? x : y;
+                        if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+                            u = width - 1 - u;
+                        if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+                            v = height - 1 - v;
+                        CHECK_INT(kept.data[c][y * kept.pitch[c] + x], first.data[c][v * first.pitch[c] + u]);
+                    }
+            }
+            for (int c = 0; c < 3; c++)
+                free(first.data[c]);
+        }
+        free(data);
+    }
+    forget();
+}
+
 TEST("gray is one plane")
 {
     jpeg_spec spec = {.width = 200, .height = 100, .components = 1};
@@ -271,11 +317,14 @@ TEST("what has no planes, would be enlarged, or has no encoder for them goes ano
     jpeg_spec specs[] = {{.width = 40, .height = 40, .components = 3, .stored = JCS_RGB},
                          {.width = 40, .height = 40, .components = 4},
                          {.width = 40, .height = 40, .components = 3},
+                         {.width = 40, .height = 40, .components = 3},
                          {.width = 40, .height = 40, .components = 3}};
     for (size_t i = 0; i < SMALTI__COUNT(specs); i++) {
         size_t size;
         uint8_t *data = make_jpeg(&specs[i], NULL, &size);
         work what = {.out_width = 20, .out_height = i == 2 ? 41 : 20, .subsampling = 420};
+        if (i == 4)
+            what.orientation = 2, what.out_width = 19; /* chroma's last column would be the first */
         smalti__planar_plan plan;
         smalti_error error;
         what.format = i == 3 ? &rows_only : NULL;
@@ -317,6 +366,7 @@ TEST("planes take no more memory than was said")
         {.out_width = 1600, .out_height = 1200, .subsampling = 420},
         {.out_width = 800, .out_height = 600, .subsampling = 444},
         {.out_width = 100, .out_height = 75, .subsampling = 420, .ahead = true},
+        {.out_width = 600, .out_height = 800, .subsampling = 444, .orientation = 6},
         {.out_width = 40, .out_height = 30, .subsampling = 422, .reduce_width = 40, .reduce_height = 30}};
     jpeg_spec spec = {.width = 1600, .height = 1200, .components = 3, .h = 2, .v = 2};
     size_t size;
@@ -366,8 +416,8 @@ TEST("a job that goes by planes gives the picture that one by rows gives")
     static const struct {
         const char *resize;
         uint32_t orientation;
-    } cases[] = {{NULL, 1},       {"width=200", 1},       {"width=90", 1},
-                 {"width=60", 6}, {"80x80:fit=cover", 1}, {"120x50:fit=fill", 3}};
+    } cases[] = {{NULL, 1},        {"width=200", 1}, {"width=90", 1},        {"width=60", 6},
+                 {"width=100", 8}, {NULL, 5},        {"80x80:fit=cover", 1}, {"120x50:fit=fill", 3}};
     for (size_t i = 0; i < SMALTI__COUNT(cases); i++) {
         jpeg_spec spec = {.width = 403, .height = 301, .components = 3, .h = 1 + i % 2, .v = 1 + i % 2};
         uint8_t exif[EXIF_BYTES], *pixels = malloc(403 * 301 * 3);
