@@ -47,69 +47,92 @@ static float to_f32(float v)
     return v;
 }
 
-/* A weighted sum of span × span pixels from x, y on; those beside the image are the background. With alpha, colours are
- * multiplied by it on their way. */
-#define TURN_PIXEL(name, T, white)                                                                                  \
-    static inline void add_##name(const struct turn *t, int64_t x, int64_t y, float weight, uint32_t channels,      \
-                                  float sum[4])                                                                     \
-    {                                                                                                               \
-        if (x < 0 || y < 0 || x >= t->shape.width || y >= t->shape.height) {                                        \
-            for (uint32_t c = 0; c < channels; c++)                                                                 \
-                sum[c] += weight * (t->beside[c] * (white));                                                        \
-            return;                                                                                                 \
-        }                                                                                                           \
-        const T *pixel = (const T *)(const void *)(t->frame + (size_t)y * t->pitch) + (size_t)x * channels;         \
-        if (channels % 2 == 0) {                                                                                    \
-            float alpha = (float)pixel[channels - 1], over = weight * alpha * (1.0f / (white));                     \
-            for (uint32_t c = 0; c < channels - 1; c++)                                                             \
-                sum[c] += over * (float)pixel[c];                                                                   \
-            sum[channels - 1] += weight * alpha;                                                                    \
-        } else {                                                                                                    \
-            for (uint32_t c = 0; c < channels; c++)                                                                 \
-                sum[c] += weight * (float)pixel[c];                                                                 \
-        }                                                                                                           \
-    }                                                                                                               \
-    static inline void turn_##name##_row(const struct turn *t, double x, double y, T *dst, uint32_t width,          \
-                                         uint32_t channels)                                                         \
-    {                                                                                                               \
-        for (uint32_t i = 0; i < width; i++, dst += channels) {                                                     \
-            double at_x = x + i * t->cosine, at_y = y - i * t->sine;                                                \
-            if (at_x <= -1 || at_y <= -1 || at_x >= t->shape.width || at_y >= t->shape.height) {                    \
-                memcpy(dst, t->pixel, channels * sizeof *dst);                                                      \
-                continue;                                                                                           \
-            }                                                                                                       \
-            double left = floor(at_x), top = floor(at_y);                                                           \
-            float across[4] = {0, 1 - (float)(at_x - left), (float)(at_x - left), 0};                               \
-            float down[4] = {0, 1 - (float)(at_y - top), (float)(at_y - top), 0}, sum[4] = {0};                     \
-            if (t->cubic)                                                                                           \
-                cubic_weights((float)(at_x - left), across), cubic_weights((float)(at_y - top), down);              \
-            for (int v = t->cubic ? 0 : 1; v < (t->cubic ? 4 : 3); v++)                                             \
-                for (int h = t->cubic ? 0 : 1; h < (t->cubic ? 4 : 3); h++)                                         \
-                    add_##name(t, (int64_t)left + h - 1, (int64_t)top + v - 1, across[h] * down[v], channels, sum); \
-            if (channels % 2 == 0) {                                                                                \
-                float alpha = sum[channels - 1], back = alpha > 0 ? (white) / alpha : 0;                            \
-                for (uint32_t c = 0; c < channels - 1; c++)                                                         \
-                    sum[c] *= back;                                                                                 \
-            }                                                                                                       \
-            for (uint32_t c = 0; c < channels; c++)                                                                 \
-                dst[c] = to_##name(sum[c]);                                                                         \
-        }                                                                                                           \
-    }                                                                                                               \
-    static void turn_##name(const struct turn *t, double x, double y, void *dst, uint32_t width)                    \
-    {                                                                                                               \
-        switch (t->shape.channels) { /* constants: the loops over channels go away */                               \
-        case 1:                                                                                                     \
-            turn_##name##_row(t, x, y, dst, width, 1);                                                              \
-            break;                                                                                                  \
-        case 2:                                                                                                     \
-            turn_##name##_row(t, x, y, dst, width, 2);                                                              \
-            break;                                                                                                  \
-        case 3:                                                                                                     \
-            turn_##name##_row(t, x, y, dst, width, 3);                                                              \
-            break;                                                                                                  \
-        default:                                                                                                    \
-            turn_##name##_row(t, x, y, dst, width, 4);                                                              \
-        }                                                                                                           \
+/* A weighted sum of the 4 or 16 pixels around a place; those beside the image are the background. With alpha, colours are
+ * multiplied by it on their way. Inlined with constants, so that the loops over pixels and channels go away, and so do the
+ * questions where all of the pixels are inside. */
+#define TURN_ALWAYS static inline __attribute__((always_inline))
+#define TURN_PIXEL(name, T, white)                                                                                    \
+    TURN_ALWAYS void add_##name(const struct turn *t, int64_t x, int64_t y, float weight, uint32_t channels,          \
+                                bool inside, float sum[4])                                                            \
+    {                                                                                                                 \
+        if (!inside && (x < 0 || y < 0 || x >= t->shape.width || y >= t->shape.height)) {                             \
+            for (uint32_t c = 0; c < channels; c++)                                                                   \
+                sum[c] += weight * (t->beside[c] * (white));                                                          \
+            return;                                                                                                   \
+        }                                                                                                             \
+        const T *pixel = (const T *)(const void *)(t->frame + (size_t)y * t->pitch) + (size_t)x * channels;           \
+        if (channels % 2 == 0) {                                                                                      \
+            float alpha = (float)pixel[channels - 1], over = weight * alpha * (1.0f / (white));                       \
+            for (uint32_t c = 0; c < channels - 1; c++)                                                               \
+                sum[c] += over * (float)pixel[c];                                                                     \
+            sum[channels - 1] += weight * alpha;                                                                      \
+        } else {                                                                                                      \
+            for (uint32_t c = 0; c < channels; c++)                                                                   \
+                sum[c] += weight * (float)pixel[c];                                                                   \
+        }                                                                                                             \
+    }                                                                                                                 \
+    TURN_ALWAYS void sum_##name(const struct turn *t, int64_t left, int64_t top, float x, float y, uint32_t channels, \
+                                bool cubic, bool inside, float sum[4])                                                \
+    {                                                                                                                 \
+        float across[4] = {0, 1 - x, x, 0}, down[4] = {0, 1 - y, y, 0};                                               \
+        if (cubic)                                                                                                    \
+            cubic_weights(x, across), cubic_weights(y, down);                                                         \
+        for (int v = cubic ? 0 : 1; v < (cubic ? 4 : 3); v++)                                                         \
+            for (int h = cubic ? 0 : 1; h < (cubic ? 4 : 3); h++)                                                     \
+                add_##name(t, left + h - 1, top + v - 1, across[h] * down[v], channels, inside, sum);                 \
+    }                                                                                                                 \
+    TURN_ALWAYS void row_##name(const struct turn *t, double x, double y, T *dst, uint32_t width, uint32_t channels,  \
+                                bool cubic)                                                                           \
+    {                                                                                                                 \
+        const int64_t reach = cubic ? 1 : 0; /* pixels before the one at the left and top */                          \
+        for (uint32_t i = 0; i < width; i++, dst += channels) {                                                       \
+            double at_x = x + i * t->cosine, at_y = y - i * t->sine;                                                  \
+            if (at_x <= -1 || at_y <= -1 || at_x >= t->shape.width || at_y >= t->shape.height) {                      \
+                memcpy(dst, t->pixel, channels * sizeof *dst);                                                        \
+                continue;                                                                                             \
+            }                                                                                                         \
+            int64_t left = (int64_t)(at_x + 1) - 1, top = (int64_t)(at_y + 1) - 1; /* rounded down */                 \
+            float sum[4] = {0}, off_x = (float)(at_x - (double)left), off_y = (float)(at_y - (double)top);            \
+            if (left >= reach && top >= reach && left + 1 + reach < t->shape.width &&                                 \
+                top + 1 + reach < t->shape.height)                                                                    \
+                sum_##name(t, left, top, off_x, off_y, channels, cubic, true, sum);                                   \
+            else                                                                                                      \
+                sum_##name(t, left, top, off_x, off_y, channels, cubic, false, sum);                                  \
+            if (channels % 2 == 0) {                                                                                  \
+                float alpha = sum[channels - 1], back = alpha > 0 ? (white) / alpha : 0;                              \
+                for (uint32_t c = 0; c < channels - 1; c++)                                                           \
+                    sum[c] *= back;                                                                                   \
+            }                                                                                                         \
+            for (uint32_t c = 0; c < channels; c++)                                                                   \
+                dst[c] = to_##name(sum[c]);                                                                           \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static void linear_##name(const struct turn *t, double x, double y, void *dst, uint32_t width)                    \
+    {                                                                                                                 \
+        switch (t->shape.channels) {                                                                                  \
+        case 1:                                                                                                       \
+            row_##name(t, x, y, dst, width, 1, false);                                                                \
+            break;                                                                                                    \
+        case 2:                                                                                                       \
+            row_##name(t, x, y, dst, width, 2, false);                                                                \
+            break;                                                                                                    \
+        case 3:                                                                                                       \
+            row_##name(t, x, y, dst, width, 3, false);                                                                \
+            break;                                                                                                    \
+        default:                                                                                                      \
+            row_##name(t, x, y, dst, width, 4, false);                                                                \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static void cubic_##name(const struct turn *t, double x, double y, void *dst, uint32_t width)                     \
+    {                                                                                                                 \
+        row_##name(t, x, y, dst, width, t->shape.channels, true);                                                     \
+    }                                                                                                                 \
+    static void turn_##name(const struct turn *t, double x, double y, void *dst, uint32_t width)                      \
+    {                                                                                                                 \
+        if (t->cubic)                                                                                                 \
+            cubic_##name(t, x, y, dst, width);                                                                        \
+        else                                                                                                          \
+            linear_##name(t, x, y, dst, width);                                                                       \
     }
 TURN_PIXEL(u8, uint8_t, 255.0f)
 TURN_PIXEL(u16, uint16_t, 65535.0f)

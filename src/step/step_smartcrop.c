@@ -38,9 +38,28 @@ static float level_at(const smalti__shape *shape, const uint8_t *row, size_t ind
                                                 : ((const float *)(const void *)row)[index];
 }
 
+/* Rows of opaque bytes: whole numbers, a cell at a time. */
+static void add_bytes(const smalti__shape *shape, const uint8_t *row, const struct grid *grid, float (*cells)[3])
+{
+    const uint32_t channels = shape->channels, green = channels < 3 ? 0 : 1, blue = channels < 3 ? 0 : 2;
+    for (uint32_t first = 0; first < shape->width; first += grid->step, cells++) {
+        uint32_t end = shape->width - first < grid->step ? shape->width : first + grid->step, sum[3] = {0};
+        for (uint32_t x = first; x < end; x++) {
+            const uint8_t *pixel = row + (size_t)x * channels;
+            sum[0] += pixel[0], sum[1] += pixel[green], sum[2] += pixel[blue];
+        }
+        for (int c = 0; c < 3; c++)
+            (*cells)[c] += (float)sum[c] * (1.0f / 255);
+    }
+}
+
 static void add_row(const smalti__shape *shape, const uint8_t *row, const struct grid *grid, float (*cells)[3])
 {
     bool alpha = shape->channels % 2 == 0;
+    if (shape->sample == SMALTI_SAMPLE_U8 && !alpha) {
+        add_bytes(shape, row, grid, cells);
+        return;
+    }
     for (size_t x = 0, i = 0; x < shape->width; x++, i += shape->channels) {
         float *sum = cells[x / grid->step], over = alpha ? level_at(shape, row, i + shape->channels - 1) : 1;
         for (size_t c = 0; c < 3; c++) {
