@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Kernels over images in memory. */
-#include "pipeline/collect.h"
+#include "step/collect.h"
 #include "pipeline/task.h"
 
 /* ---- tiles ---- */

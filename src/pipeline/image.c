@@ -1,34 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Images in memory: reading and writing. */
-#include "pipeline/collect.h"
 #include "pipeline/plan.h"
-
-smalti_result smalti_image_alloc(smalti_image *image, smalti_error *error)
-{
-    size_t row, bytes;
-    if (!image->width || !image->height || image->channels < 1 || image->channels > 4 ||
-        !smalti_sample_bytes(image->sample))
-        return smalti__fail(error, SMALTI_E_INVALID,
-                            "an image of %u × %u pixels, %u channels and sample type %d cannot be", image->width,
-                            image->height, image->channels, (int)image->sample);
-    if (!smalti__mul(image->width, image->channels * smalti_sample_bytes(image->sample), &row) ||
-        !smalti__add(row, 63, &bytes) || !smalti__mul(row = smalti__align(row, 64), image->height, &bytes))
-        return smalti__fail(error, SMALTI_E_LIMIT, "the image is too large for memory");
-    void *data = NULL;
-    if (posix_memalign(&data, 64, bytes))
-        return smalti__fail_nomem(error, bytes);
-    image->pitch = row;
-    image->data = data;
-    return SMALTI_OK;
-}
-
-void smalti_image_free(smalti_image *image)
-{
-    if (!image)
-        return;
-    free(image->data);
-    *image = (smalti_image){0};
-}
+#include "step/read.h"
 
 /* ---- reading ---- */
 
@@ -65,71 +38,13 @@ smalti_result smalti_info_read_memory(const void *data, size_t size, const char 
     return result;
 }
 
-/* Rows through a flow that turns them upright. */
-static smalti_result decode_turned(smalti__decoder *decoder, smalti_image *image, smalti_error *error)
-{
-    smalti_stats stats = {0};
-    smalti__collector collector = {.sample = decoder->out.sample};
-    smalti__flow *flow = NULL;
-    const smalti__flow_setup setup = {
-        .in = decoder->out,
-        .pushed = decoder->out,
-        .orientation = decoder->info.orientation,
-        .stats = &stats,
-        .begin = smalti__collect_begin,
-        .emit = smalti__collect_rows,
-        .user = &collector,
-    };
-    smalti_result result = smalti__flow_open(&setup, &flow, error);
-    for (uint32_t row = 0; row < decoder->out.height && result == SMALTI_OK;) {
-        void *dst;
-        size_t pitch;
-        uint32_t rows;
-        smalti__flow_space(flow, &dst, &pitch, &rows);
-        result = smalti__decoder_read(decoder, dst, pitch, rows, error);
-        if (result == SMALTI_OK)
-            result = smalti__flow_commit(flow, rows, error);
-        row += rows;
-    }
-    smalti__flow_close(flow);
-    *image = collector.image;
-    return result;
-}
-
-static smalti_result decode_into(smalti__decoder *decoder, smalti_image *image, smalti_error *error)
-{
-    const smalti__shape *shape = &decoder->out;
-    SMALTI__TRY(smalti__decoder_start(decoder, error)); /* refuses files too short for their pixels */
-    if (decoder->info.orientation > 1) {
-        SMALTI__TRY(decode_turned(decoder, image, error));
-    } else {
-        *image = (smalti_image){
-            .width = shape->width, .height = shape->height, .channels = shape->channels, .sample = shape->sample};
-        SMALTI__TRY(smalti_image_alloc(image, error));
-        SMALTI__TRY(smalti__decoder_read(decoder, image->data, image->pitch, image->height, error));
-    }
-    return smalti__decoder_finish(decoder, error);
-}
-
 static smalti_result image_of(smalti__source *source, smalti_image *image, smalti_error *error)
 {
     smalti__settings defaults;
     smalti__settings_default(&defaults);
     const smalti__limits limits = smalti__settings_limits(&defaults);
     const smalti__decode_options options = {.max_pixels = limits.pixels, .max_metadata = limits.metadata_bytes};
-    smalti__decoder *decoder = NULL;
-    smalti_image decoded = {0};
-    smalti_result result = smalti__decoder_open(source, &options, &decoder, error);
-    if (result == SMALTI_OK)
-        result = decode_into(decoder, &decoded, error);
-    if (result == SMALTI_OK)
-        result = smalti__source_check(source, error);
-    smalti__decoder_close(decoder);
-    if (result < 0)
-        smalti_image_free(&decoded);
-    else
-        *image = decoded;
-    return result;
+    return smalti__image_decode(source, &options, image, error);
 }
 
 smalti_result smalti_image_read(const char *path, smalti_image *image, smalti_error *error)

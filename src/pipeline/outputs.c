@@ -24,7 +24,8 @@ smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
         .channels = branch->out.channels,
         .sample = branch->out.sample,
     };
-    branch->metadata = smalti__route_metadata(task->lane->run->plan, index, &branch->out, &task->metadata);
+    branch->metadata = smalti__route_metadata(task->lane->run->plan, index, &branch->out,
+                                              task->lane->route->branches[index].profile, &task->metadata);
     seed.params.stop = &task->stop;
     seed.params.warn = smalti__task_warn;
     seed.params.user = task;
@@ -119,6 +120,12 @@ static smalti_result open_branch_flow(smalti__task *task, size_t index, const sm
 {
     smalti__branch *branch = &task->branches[index];
     smalti__flow_setup setup = smalti__route_branch_flow(task->lane->run->plan, task->lane->route, index, in);
+    if (task->lane->route->program.profile == SMALTI__PROFILE_INPUT) {
+        setup.icc = task->metadata.icc.data;
+        setup.icc_size = task->metadata.icc.size;
+    } else if (task->lane->route->program.profile == SMALTI__PROFILE_P3) {
+        smalti__color_profile(SMALTI__COLOR_P3, in->channels, &setup.icc, &setup.icc_size);
+    }
     if (!branch->user && !(branch->user = malloc(sizeof *branch->user)))
         return smalti__fail_nomem(error, sizeof *branch->user);
     *branch->user = (struct branch_user){task, index};

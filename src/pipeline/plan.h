@@ -88,6 +88,7 @@ typedef struct smalti__branch_route {
     const smalti__encoder_format *format; /* NULL: no output */
     smalti__shape last; /* behind the last step */
     smalti__shape out; /* as encoded */
+    smalti__profile profile; /* of its colours */
     bool searches; /* for quality or format */
     smalti__search_options search;
     size_t flow_bytes, encode_bytes;
@@ -100,6 +101,7 @@ typedef struct smalti__route {
     uint32_t reduced;        /* by this divisor */
     smalti__shape in; /* stored, upright */
     uint32_t orientation; /* to be applied */
+    size_t icc_size; /* of the profile in the file; 0: none */
     smalti__program program; /* of the plan's steps */
     smalti__branch_route branches[SMALTI__VARIANTS_MAX];
     uint32_t strip_rows;
@@ -130,8 +132,9 @@ smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__de
 smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, size_t variant,
                                                  const smalti__metadata *metadata, smalti__pool *pool);
 smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smalti__pool *pool);
-/* What of an image's metadata may leave with a variant that is encoded as out: a view of all. */
+/* What of an image's metadata may leave with a variant that is encoded as out, with the profile of what steps made of its
+ * colours: a view of all. */
 smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
-                                        const smalti__metadata *all);
+                                        smalti__profile profile, const smalti__metadata *all);
 
 #endif

@@ -71,6 +71,7 @@ smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__rou
     setup.reduced = route->reduced;
     setup.orientation = route->orientation;
     setup.rows_stay = route->relay;
+    setup.icc_size = route->icc_size;
     return setup;
 }
 
@@ -106,6 +107,7 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
 {
     smalti__branch_route *branch = &route->branches[variant];
     branch->last = route->program.shape;
+    branch->profile = route->program.profile;
     branch->searches = smalti__plan_search(plan, variant, branch->format, &branch->search);
     if (plan->variant_count > 1) {
         SMALTI__CLEANUP_FREE smalti__program *program = malloc(sizeof *program);
@@ -114,6 +116,8 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
             return smalti__fail_nomem(error, sizeof *program);
         SMALTI__TRY(smalti__flow_program(&setup, program, error));
         branch->last = program->shape;
+        if (program->profile != SMALTI__PROFILE_INPUT)
+            branch->profile = program->profile;
         SMALTI__TRY(smalti__route_fit(branch, &route->in, &branch->last, &branch->out, error));
         SMALTI__TRY(smalti__flow_bytes(&setup, program, &branch->out, &branch->flow_bytes, error));
     } else {
@@ -281,6 +285,7 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     route->reduced = decoder->reduced;
     route->orientation = plan->job->settings.orient ? info->orientation : 1;
     route->strip_rows = strip_rows;
+    route->icc_size = decoder->metadata.icc.size;
     SMALTI__TRY(reduce(plan, decoder, route, error));
     smalti__program_init(&route->program, &route->stored, route->orientation, 0);
     route->in = smalti__program_upright(&route->program);
@@ -306,7 +311,7 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
 }
 
 smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
-                                        const smalti__metadata *all)
+                                        smalti__profile profile, const smalti__metadata *all)
 {
     uint64_t keep = smalti__plan_settings(plan, variant)->metadata;
     smalti__metadata view = {0};
@@ -318,5 +323,12 @@ smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant,
         view.icc = all->icc;
     if (view.icc.data && (view.icc.size < 128 || memcmp(view.icc.data + 16, colors, 4)))
         view.icc = (smalti__blob){0};
+    if (profile != SMALTI__PROFILE_INPUT)
+        view.icc = (smalti__blob){0};
+    if (profile == SMALTI__PROFILE_P3) { /* a file must say so, whatever it keeps of the input's metadata */
+        const void *data;
+        smalti__color_profile(SMALTI__COLOR_P3, out->channels, &data, &view.icc.size);
+        view.icc.data = (uint8_t *)data;
+    }
     return view;
 }

@@ -121,6 +121,7 @@ smalti_result smalti__lane_open(smalti__lane *lane, smalti__run *run, smalti_err
 
 void smalti__lane_close(smalti__lane *lane)
 {
+    smalti__color_cache_clear(&lane->colors);
     smalti__pool_trim(&lane->pool, 0);
     free(lane->route);
 }

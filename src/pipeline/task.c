@@ -115,6 +115,9 @@ static smalti_result open_flow(smalti__task *task, smalti_error *error)
 {
     const smalti__route *route = task->lane->route;
     smalti__flow_setup setup = smalti__route_flow(task->lane->run->plan, route);
+    setup.icc = task->metadata.icc.data;
+    setup.icc_size = task->metadata.icc.size;
+    setup.colors = &task->lane->colors;
     setup.pool = &task->lane->pool;
     setup.stats = task->stats;
     setup.stop = &task->stop;

@@ -31,6 +31,7 @@ typedef struct smalti__run {
 typedef struct smalti__lane {
     smalti__run *run;
     smalti__pool pool;
+    smalti__color_cache colors;
     smalti__route *route; /* of the current task; large, so not on the stack */
 } smalti__lane;
 

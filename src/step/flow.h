@@ -8,6 +8,7 @@
 #ifndef SMALTI_SRC_FLOW_H
 #define SMALTI_SRC_FLOW_H
 
+#include "pixel/color.h"
 #include "step/program.h"
 
 typedef struct smalti__flow_setup {
@@ -21,6 +22,9 @@ typedef struct smalti__flow_setup {
     uint64_t max_pixels;   /* of any image on its way; 0: no limit */
     uint8_t background[3]; /* for flattening alpha */
     bool rows_stay;        /* see chain.h; only where smalti__flow_can_stay */
+    const void *icc; /* the input's profile; NULL: it has none, and is sRGB */
+    size_t icc_size;
+    smalti__color_cache *colors; /* the thread's; NULL: none */
     smalti__pool *pool;
     smalti_stats *stats; /* kernel_ns, step_ns, strips, copied_*, converted_bytes and halo_bytes are added to */
     const smalti__stop *stop;

@@ -67,6 +67,12 @@ void smalti__fill_row(uint8_t *dst, const uint8_t *pixel, size_t bytes, size_t c
 enum { SMALTI__PAD_FILL, SMALTI__PAD_EDGE, SMALTI__PAD_MIRROR };
 smalti_result smalti__program_pad(smalti__program *program, uint64_t width, uint64_t height, uint64_t left,
                                   uint64_t top, uint32_t mode, const smalti__fill *fill, smalti_error *error);
+/* Turns by any angle, into the smallest canvas that holds the image. */
+smalti_result smalti__program_rotate(smalti__program *program, double angle, bool cubic, const smalti__fill *fill,
+                                     smalti_error *error);
+/* Scales so that the image covers width × height, and keeps the most telling part of that size. */
+smalti_result smalti__program_cover(smalti__program *program, uint32_t width, uint32_t height, uint32_t strategy,
+                                    smalti__filter filter, bool linear, smalti_error *error);
 /* Keeps the most telling part of a size that is not larger than the image, as a person sees it. */
 enum { SMALTI__SMART_ENTROPY, SMALTI__SMART_ATTENTION };
 smalti_result smalti__program_smartcrop(smalti__program *program, uint32_t width, uint32_t height, uint32_t strategy,
@@ -75,6 +81,7 @@ smalti_result smalti__program_smartcrop(smalti__program *program, uint32_t width
 /* Nine places, in the order of SMALTI__GRAVITIES. */
 #define SMALTI__GRAVITIES "center|north|northeast|east|southeast|south|southwest|west|northwest"
 enum { SMALTI__GRAVITY_COUNT = 9 };
+#define SMALTI__SMART_STRATEGIES "entropy|attention"
 /* Where a part of size inner lies in outer: the offset of its left or top edge, which may be negative. */
 int64_t smalti__gravity_x(int gravity, int64_t outer, int64_t inner);
 int64_t smalti__gravity_y(int gravity, int64_t outer, int64_t inner);

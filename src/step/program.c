@@ -10,6 +10,7 @@ void smalti__program_init(smalti__program *program, const smalti__shape *in, uin
 {
     program->shape = *in;
     program->orientation = orientation;
+    program->profile = SMALTI__PROFILE_INPUT;
     program->unknown = false;
     program->max_pixels = max_pixels;
     program->count = 0;

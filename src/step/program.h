@@ -17,9 +17,13 @@ typedef struct smalti__node {
     _Alignas(8) uint8_t params[SMALTI__NODE_PARAMS]; /* the kind's own */
 } smalti__node;
 
+/* What the samples of a program's shape mean. */
+typedef enum smalti__profile { SMALTI__PROFILE_INPUT, SMALTI__PROFILE_SRGB, SMALTI__PROFILE_P3 } smalti__profile;
+
 typedef struct smalti__program {
     smalti__shape shape;  /* behind the last node */
     uint32_t orientation; /* still to be applied to it: EXIF 1…8 */
+    smalti__profile profile; /* of its colours: the input's, or that of the last colorspace step */
     bool
         unknown; /* the last node's output will be smaller than shape, by what its pixels say: nothing follows it before */
     uint64_t max_pixels; /* of an image on its way; 0: no limit */

@@ -142,18 +142,24 @@ const smalti__step_kind smalti__step_flop = {
 
 /* ---- rotate ---- */
 
-enum { ROTATE_ANGLE };
+enum { ROTATE_ANGLE, ROTATE_KERNEL, ROTATE_BACKGROUND };
 
 static const smalti_step_param rotate_params[] = {
     {"angle", "clockwise", SMALTI_STEP_NUMBER, "degrees", -360, 360, 90, NULL},
+    {"kernel", "the filter, where the angle is no multiple of 90", SMALTI_STEP_CHOICE, NULL, 0, 0, 0,
+     "linear|catmull-rom"},
+    SMALTI__FILL_PARAM("what is beside the image"),
 };
 
 static smalti_result rotate_lower(const smalti__step *step, smalti__program *program, smalti_error *error)
 {
     static const uint8_t quarter_turns[4] = {1, 6, 3, 8};
     double turns = (step->values[ROTATE_ANGLE].number + 360) / 90;
-    if (turns != floor(turns))
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "step rotate: the angle is to be a multiple of 90");
+    if (turns != floor(turns)) {
+        const smalti__fill fill = smalti__step_fill(step, ROTATE_BACKGROUND);
+        return smalti__program_rotate(program, step->values[ROTATE_ANGLE].number,
+                                      step->values[ROTATE_KERNEL].number != 0, &fill, error);
+    }
     smalti__program_turn(program, quarter_turns[(int)turns % 4]);
     return SMALTI_OK;
 }

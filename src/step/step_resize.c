@@ -17,7 +17,7 @@ static const smalti_step_param params[] = {
      "inside: as large as fits; outside: as small as covers; cover: cut to fill; contain: padded; fill: distorted",
      SMALTI_STEP_CHOICE, NULL, 0, 0, INSIDE, "inside|outside|cover|contain|fill"},
     {"gravity", "which part cover keeps, where contain puts the image", SMALTI_STEP_CHOICE, NULL, 0, 0, 0,
-     SMALTI__GRAVITIES},
+     SMALTI__GRAVITIES "|" SMALTI__SMART_STRATEGIES},
     {"enlarge", "whether a smaller image is made larger", SMALTI_STEP_FLAG, NULL, 0, 1, 1, NULL},
     {"kernel", "the filter", SMALTI_STEP_CHOICE, NULL, 0, 0, SMALTI__FILTER_LANCZOS3,
      "nearest|linear|catmull-rom|mitchell|lanczos2|lanczos3"},
@@ -45,6 +45,10 @@ static smalti_result resize_check(const smalti__step *step, smalti_error *error)
     if (size + values[PERCENT].given + values[MEGAPIXELS].given != 1)
         return smalti__fail(error, SMALTI_E_INVALID,
                             "step resize takes width and height (or one of them), percent, or megapixels");
+    if (values[GRAVITY].number >= SMALTI__GRAVITY_COUNT &&
+        (values[FIT].number != COVER || !values[WIDTH].given || !values[HEIGHT].given))
+        return smalti__fail(error, SMALTI_E_INVALID,
+                            "step resize: gravity entropy and attention are for fit cover, with width and height");
     return SMALTI_OK;
 }
 
@@ -120,33 +124,52 @@ static void find_target(const smalti__step *step, const smalti__shape *in, struc
         target->width = target->canvas_width = target->width < in->width ? target->width : in->width;
         target->height = target->canvas_height = target->height < in->height ? target->height : in->height;
     }
-    if (fit == COVER)
+    if (fit == COVER && gravity < SMALTI__GRAVITY_COUNT)
         cut_to_cover(target, in, gravity);
+}
+
+/* The target's part of the image becomes the target. */
+static smalti_result scale(smalti__program *program, const struct target *target, smalti__filter filter, bool linear,
+                           smalti_error *error)
+{
+    const smalti__shape upright = smalti__program_upright(program);
+    if (target->width == upright.width && target->height == upright.height && target->part_width == upright.width &&
+        target->part_height == upright.height)
+        return SMALTI_OK;
+    smalti__scale_params scale = {target->x, target->y, target->part_width, target->part_height, filter, linear};
+    smalti__program_place(program, &scale.x, &scale.y, &scale.width, &scale.height);
+    smalti__shape out = program->shape;
+    bool swaps = smalti__orient_swaps(program->orientation);
+    out.width = swaps ? target->height : target->width;
+    out.height = swaps ? target->width : target->height;
+    return smalti__program_add(program, &smalti__node_scale, &scale, sizeof scale, &out, error);
+}
+
+smalti_result smalti__program_cover(smalti__program *program, uint32_t width, uint32_t height, uint32_t strategy,
+                                    smalti__filter filter, bool linear, smalti_error *error)
+{
+    const smalti__shape upright = smalti__program_upright(program);
+    struct target target = {.part_width = upright.width, .part_height = upright.height};
+    scale_by(&target, &upright, fmax((double)width / upright.width, (double)height / upright.height));
+    target.width = target.width < width ? width : target.width; /* whatever rounding says */
+    target.height = target.height < height ? height : target.height;
+    SMALTI__TRY(scale(program, &target, filter, linear, error));
+    return smalti__program_smartcrop(program, width, height, strategy, error);
 }
 
 static smalti_result resize_lower(const smalti__step *step, smalti__program *program, smalti_error *error)
 {
     const smalti__shape upright = smalti__program_upright(program);
+    const smalti__filter filter = (smalti__filter)step->values[KERNEL].number;
+    const smalti__fill fill = smalti__step_fill(step, BACKGROUND);
+    bool linear = step->values[LINEAR].number != 0;
+    int gravity = (int)step->values[GRAVITY].number;
     struct target target;
     find_target(step, &upright, &target);
-    bool same = target.width == upright.width && target.height == upright.height &&
-                target.part_width == upright.width && target.part_height == upright.height;
-    if (!same) {
-        smalti__scale_params scale = {target.x,
-                                      target.y,
-                                      target.part_width,
-                                      target.part_height,
-                                      (smalti__filter)step->values[KERNEL].number,
-                                      step->values[LINEAR].number != 0};
-        smalti__program_place(program, &scale.x, &scale.y, &scale.width, &scale.height);
-        smalti__shape out = program->shape;
-        bool swaps = smalti__orient_swaps(program->orientation);
-        out.width = swaps ? target.height : target.width;
-        out.height = swaps ? target.width : target.height;
-        SMALTI__TRY(smalti__program_add(program, &smalti__node_scale, &scale, sizeof scale, &out, error));
-    }
-    const smalti__fill fill = smalti__step_fill(step, BACKGROUND);
-    int gravity = (int)step->values[GRAVITY].number;
+    if (gravity >= SMALTI__GRAVITY_COUNT)
+        return smalti__program_cover(program, target.width, target.height, (uint32_t)gravity - SMALTI__GRAVITY_COUNT,
+                                     filter, linear, error);
+    SMALTI__TRY(scale(program, &target, filter, linear, error));
     int64_t left = smalti__gravity_x(gravity, target.canvas_width, target.width);
     int64_t top = smalti__gravity_y(gravity, target.canvas_height, target.height);
     return smalti__program_pad(program, target.canvas_width, target.canvas_height, (uint64_t)left, (uint64_t)top,

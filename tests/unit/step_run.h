@@ -6,11 +6,13 @@
 #include <smalti/smalti.h>
 
 #include "test.h"
-#include "pipeline/collect.h"
+#include "step/collect.h"
 #include "pixel/orient.h"
 #include "step/kinds.h"
 
 static smalti_error error;
+static const void *step_icc; /* the input's profile; NULL: none */
+static size_t step_icc_size;
 static const uint8_t paper[3] = {250, 240, 10}; /* output.background of all tests */
 
 /* "resize 80x60:fit=cover|flip": steps with '|' between them. */
@@ -38,8 +40,8 @@ static inline size_t make_steps(smalti__step *steps, const char *text)
 }
 
 /* Pushes in groups of rows that change. *out is the caller's. */
-static inline smalti_result try_steps(const char *text, const smalti_image *in, uint32_t orientation, uint32_t strip_rows,
-                               smalti_image *out)
+static inline smalti_result try_steps(const char *text, const smalti_image *in, uint32_t orientation,
+                                      uint32_t strip_rows, smalti_image *out)
 {
     static smalti__step steps[SMALTI__STEPS_MAX];
     static smalti__program program;
@@ -55,6 +57,8 @@ static inline smalti_result try_steps(const char *text, const smalti_image *in, 
         .orientation = orientation,
         .strip_rows = strip_rows,
         .max_pixels = 1u << 24,
+        .icc = step_icc,
+        .icc_size = step_icc_size,
         .pool = &pool,
         .stats = &stats,
         .begin = smalti__collect_begin,

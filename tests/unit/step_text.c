@@ -128,6 +128,7 @@ TEST("every parameter goes to JSON and back")
 {
     static const char *const beside[] = {"",
                                          ", \"width\": 8",
+                                         ", \"height\": 8",
                                          ", \"width\": 8, \"height\": 8",
                                          ", \"top\": 1",
                                          ", \"file\": \"a.png\"",

@@ -85,6 +85,9 @@ TEST("cutting, turning and borders are the same before and behind a turn")
         "modulate 1.1:hue=20",
         "tint 204060",
         "flatten 204060",
+        "smartcrop 47x11",
+        "rotate 20:background=ff0000",
+        "colorspace p3",
     };
     for (size_t i = 0; i < SMALTI__COUNT(texts); i++)
         check_commutes(texts[i], 3 + i % 2, 0);
@@ -99,6 +102,7 @@ TEST("scaling is the same before and behind a turn, but for rounding")
         "resize 17x19:fit=fill|rotate 90|crop 5x6+2+3",
         "resize 40x40:fit=contain,gravity=west",
         "flip|resize 15x15:fit=outside,linear=true",
+        "rotate 90|resize 30x30:fit=cover,gravity=entropy",
     };
     for (size_t i = 0; i < SMALTI__COUNT(texts); i++)
         check_commutes(texts[i], 3, 2);

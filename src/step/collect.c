@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rows of a flow into an image in memory. */
-#include "pipeline/collect.h"
+#include "step/collect.h"
 
 smalti_result smalti__collect_begin(void *user, const smalti__shape *last, smalti__shape *out, smalti_error *error)
 {
