@@ -83,6 +83,7 @@ void cli_report_event(void *user, const smalti_event *event)
     else
         tell(report, event);
     cli_results_event(&report->results, event);
+    cli_html_event(&report->page, event);
     cli_bar_event(&report->bar, event);
 }
 

@@ -3,7 +3,7 @@
 #ifndef SMALTI_CLI_REPORT_H
 #define SMALTI_CLI_REPORT_H
 
-#include "cli/cli.h"
+#include "cli/report_html.h"
 
 /* ---- The bar: one line on a terminal ---- */
 
@@ -58,6 +58,7 @@ typedef struct cli_report {
     size_t verbose;
     cli_bar bar;
     cli_results results;
+    cli_html page; /* of --report */
     uint64_t complaints; /* failures that were told */
     uint64_t cancelled;  /* tasks that ended because of a signal: not told one by one */
 } cli_report;

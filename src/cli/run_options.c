@@ -377,6 +377,10 @@ const cli_option cli_run_options[] = {
      .summary = "auto: a bar, when standard error is a terminal (default); json: an object on a line of standard "
                 "error for every event; none"},
     {.name = "json", .summary = "write results and a summary to standard output as JSON"},
+    {.name = "report",
+     .kind = CLI_FILE,
+     .placeholder = "FILE.html",
+     .summary = "write a page about the run that needs no other file: sizes, times, memory, pictures before and after"},
     {.name = "stats", .summary = "tell where time and memory went, on standard error"},
     {.name = "quiet", .letter = 'q', .summary = "no progress, warnings or summary, only errors"},
     {.name = "verbose", .letter = 'v', .repeat = true, .summary = "name every output; twice: also debugging"},
