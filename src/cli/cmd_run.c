@@ -316,7 +316,7 @@ static smalti_result start_page(cli_html *page, const smalti_job *job, const cli
     if (smalti_job_print(job, &json, &ignored) < 0)
         json = NULL; /* it has names that JSON cannot have: the page does without it */
     smalti_result result = cli_html_start(page, path, smalti_job_input_count(job), json, error);
-    page->memory_bytes = cli_number(arguments, "memory", 0);
+    page->memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0));
     return result;
 }
 
@@ -377,7 +377,7 @@ static int run(const cli_arguments *arguments)
     smalti_error error;
     smalti_run_options run_options = {.size = sizeof run_options,
                                       .jobs = cli_lanes((uint32_t)cli_number(arguments, "jobs", 0)),
-                                      .memory_bytes = cli_number(arguments, "memory", 0),
+                                      .memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0)),
                                       .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0)};
     size_t verbose = cli_given(arguments, "verbose");
     smalti_log_level_set(verbose > 1 ? 2 : (int)verbose);

@@ -39,6 +39,7 @@ typedef struct cli_results {
     char **waiting;        /* [total] texts of tasks that ended before their turn; owned */
     uint64_t *failed;      /* indices of failed tasks; owned */
     uint64_t failed_count, failed_room;
+    uint64_t resident_bytes; /* of the process at the start */
     bool headed, lost; /* the table's head is written; memory ran out */
 } cli_results;
 

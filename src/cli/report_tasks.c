@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -164,8 +163,7 @@ static void machine_text(char *out, size_t out_size)
 smalti_result cli_html_end(cli_html *html, const smalti_stats *stats, smalti_error *error)
 {
     char machine[512], date[64] = "";
-    struct rusage usage;
-    uint64_t resident = getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    uint64_t resident = cli_resident_peak(); /* before the pictures */
     time_t now = time(NULL);
     struct tm local;
     if (localtime_r(&now, &local))

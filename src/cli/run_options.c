@@ -356,7 +356,9 @@ const cli_option cli_run_options[] = {
      .placeholder = "SIZE",
      .min = 1 << 20,
      .max = UINT64_C(1) << 46,
-     .summary = "memory for images in work (default: 1G, or half of the machine's); inputs wait their turn"},
+     .summary = "memory that the process may take; inputs wait their turn, and one that needs more is refused "
+                "(default: images "
+                "in work get 1G, or half of the machine's)"},
     {.name = "strip-rows",
      .kind = CLI_NUMBER,
      .placeholder = "N",
