@@ -14,8 +14,8 @@
 
 extern const cli_command cli_run, cli_info, cli_exr, cli_kernel, cli_bench, cli_completion;
 extern const cli_command cli_kernel_list, cli_kernel_inspect, cli_kernel_new, cli_kernel_build, cli_kernel_test;
-extern const cli_command cli_bench_strategies, cli_bench_exr;
 extern const cli_command cli_exr_info, cli_exr_check, cli_exr_layers, cli_exr_sequence, cli_exr_edit;
+extern const cli_command cli_bench_exr, cli_bench_memory, cli_bench_strategies;
 
 /* ---- Errors ---- */
 
@@ -52,6 +52,14 @@ char *cli_join(const char *folder, const char *name);
  * lanes compute, and 8 on 2 processors took 10 % longer than 2. 0 is left to the library. */
 uint32_t cli_processors(void);
 uint32_t cli_lanes(uint32_t asked);
+
+/* Memory of this process that is in RAM, now and at most so far; 0: not known. */
+uint64_t cli_resident(void);
+uint64_t cli_resident_peak(void);
+/* To be called first: large buffers go back to the system when they are freed. */
+void cli_memory_setup(void);
+/* What images may have of the memory that the process is given: the rest is for itself. */
+uint64_t cli_memory_for_images(uint64_t process_bytes);
 
 /* ---- Help ---- */
 

@@ -304,9 +304,26 @@ static int describe(const smalti_plan *plan, const smalti_run_options *run_optio
     return 0;
 }
 
-static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, const cli_arguments *arguments,
-                    uint64_t inputs)
+/* Begins what --report asks for, if anything. */
+static smalti_result start_page(cli_html *page, const smalti_job *job, const cli_arguments *arguments,
+                                smalti_error *error)
 {
+    const char *path = cli_text(arguments, "report", NULL);
+    char *json = NULL;
+    smalti_error ignored;
+    if (!path)
+        return SMALTI_OK;
+    if (smalti_job_print(job, &json, &ignored) < 0)
+        json = NULL; /* it has names that JSON cannot have: the page does without it */
+    smalti_result result = cli_html_start(page, path, smalti_job_input_count(job), json, error);
+    page->memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0));
+    return result;
+}
+
+static int run_plan(const smalti_plan *plan, const smalti_job *job, smalti_run_options *run_options,
+                    const cli_arguments *arguments)
+{
+    uint64_t inputs = smalti_job_input_count(job);
     const char *progress = cli_text(arguments, "progress", "auto");
     bool json = cli_given(arguments, "json"), to_stdout = !strcmp(cli_text(arguments, "output", ""), "-");
     cli_report report = {.quiet = cli_given(arguments, "quiet"),
@@ -318,8 +335,13 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
                                              : to_stdout ? CLI_RESULTS_NONE
                                                          : CLI_RESULTS_TABLE,
                                              inputs, &error);
-    if (result < 0)
+    if (result == SMALTI_OK)
+        result = start_page(&report.page, job, arguments, &error);
+    if (result < 0) {
+        cli_results_clear(&report.results);
+        cli_html_clear(&report.page);
         return cli_complain(&error);
+    }
     if (!report.quiet && !strcmp(progress, "auto"))
         cli_bar_start(&report.bar, inputs);
     run_options->event = cli_report_event;
@@ -339,6 +361,11 @@ static int run_plan(const smalti_plan *plan, smalti_run_options *run_options, co
         cli_report_summary(&stats);
     if (cli_given(arguments, "stats"))
         cli_report_stats(stderr, &stats);
+    smalti_error unwritten;
+    smalti_result page = report.page.out ? cli_html_end(&report.page, &stats, &unwritten) : SMALTI_OK;
+    cli_html_clear(&report.page);
+    if (page < 0)
+        return cli_complain(&unwritten);
     return cli_exit_code(cancelled ? SMALTI_E_CANCELLED : result);
 }
 
@@ -350,7 +377,7 @@ static int run(const cli_arguments *arguments)
     smalti_error error;
     smalti_run_options run_options = {.size = sizeof run_options,
                                       .jobs = cli_lanes((uint32_t)cli_number(arguments, "jobs", 0)),
-                                      .memory_bytes = cli_number(arguments, "memory", 0),
+                                      .memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0)),
                                       .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0)};
     size_t verbose = cli_given(arguments, "verbose");
     smalti_log_level_set(verbose > 1 ? 2 : (int)verbose);
@@ -364,7 +391,7 @@ static int run(const cli_arguments *arguments)
     } else {
         catch_signals(cancel);
         run_options.cancel = cancel;
-        code = run_plan(plan, &run_options, arguments, smalti_job_input_count(job));
+        code = run_plan(plan, job, &run_options, arguments);
     }
     smalti_plan_free(plan);
     smalti_job_free(job);

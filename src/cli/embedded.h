@@ -14,6 +14,7 @@ typedef struct cli_embedded {
 /* Each ends with an entry without a name. */
 extern const cli_embedded cli_template_c[];    /* a kernel project in C */
 extern const cli_embedded cli_template_rust[]; /* … in Rust */
+extern const cli_embedded cli_report_parts[];  /* style sheet and script of a report's page */
 extern const cli_embedded cli_bench_modules[]; /* WASI commands: "classic-" or "raw-" and a kernel's name */
 
 #endif

@@ -94,6 +94,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cli_memory_setup();
     setlocale(LC_CTYPE, ""); /* for the width of names and the look of the bar; numbers keep their dot */
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of that write, and files are finished */
     return cli_close_output(dispatch(argc, argv));

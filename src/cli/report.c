@@ -3,7 +3,6 @@
 #include "cli/report.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* One JSON object on one line, written at once so that lines of other writers do not come between. */
@@ -83,6 +82,7 @@ void cli_report_event(void *user, const smalti_event *event)
     else
         tell(report, event);
     cli_results_event(&report->results, event);
+    cli_html_event(&report->page, event);
     cli_bar_event(&report->bar, event);
 }
 
@@ -122,8 +122,6 @@ void cli_report_stats(FILE *out, const smalti_stats *stats)
     for (size_t i = 0; i < CLI_COUNT(stages); i++)
         fprintf(out, "%-10s %12s  %4.0f%%\n", stages[i].name, cli_time_text(stages[i].ns, a, sizeof a),
                 sum ? 100.0 * (double)stages[i].ns / (double)sum : 0);
-    struct rusage usage;
-    uint64_t resident = getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
     fprintf(out, "time       %s wall, %s of processors\n", cli_time_text(stats->wall_ns, a, sizeof a),
             cli_time_text(stats->cpu_ns, b, sizeof b));
     fprintf(out, "images     %llu done, %llu skipped, %llu failed, %llu warnings; %.1f megapixels\n",
@@ -138,5 +136,5 @@ void cli_report_stats(FILE *out, const smalti_stats *stats)
     fprintf(out, "kernels    %llu calls; %llu buffers allocated\n", (unsigned long long)stats->strips,
             (unsigned long long)stats->allocations);
     fprintf(out, "memory     %s at most for images, %s for the process\n",
-            cli_bytes_text(stats->peak_bytes, a, sizeof a), cli_bytes_text(resident, b, sizeof b));
+            cli_bytes_text(stats->peak_bytes, a, sizeof a), cli_bytes_text(cli_resident_peak(), b, sizeof b));
 }

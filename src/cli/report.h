@@ -3,7 +3,7 @@
 #ifndef SMALTI_CLI_REPORT_H
 #define SMALTI_CLI_REPORT_H
 
-#include "cli/cli.h"
+#include "cli/report_html.h"
 
 /* ---- The bar: one line on a terminal ---- */
 
@@ -39,6 +39,7 @@ typedef struct cli_results {
     char **waiting;        /* [total] texts of tasks that ended before their turn; owned */
     uint64_t *failed;      /* indices of failed tasks; owned */
     uint64_t failed_count, failed_room;
+    uint64_t resident_bytes; /* of the process at the start */
     bool headed, lost; /* the table's head is written; memory ran out */
 } cli_results;
 
@@ -58,6 +59,7 @@ typedef struct cli_report {
     size_t verbose;
     cli_bar bar;
     cli_results results;
+    cli_html page; /* of --report */
     uint64_t complaints; /* failures that were told */
     uint64_t cancelled;  /* tasks that ended because of a signal: not told one by one */
 } cli_report;

@@ -210,7 +210,7 @@ static void keep_failed(cli_results *results, uint64_t task)
 
 smalti_result cli_results_start(cli_results *results, cli_results_kind kind, uint64_t total, smalti_error *error)
 {
-    *results = (cli_results){.kind = kind, .json.out = stdout, .total = total};
+    *results = (cli_results){.kind = kind, .json.out = stdout, .total = total, .resident_bytes = cli_resident()};
     if (kind == CLI_RESULTS_NONE)
         return SMALTI_OK;
     results->waiting = calloc(total ? total : 1, sizeof *results->waiting);
@@ -262,6 +262,11 @@ void cli_results_end(cli_results *results, const smalti_stats *stats, smalti_res
         cli_json_close(&results->json, ']');
         cli_json_text(&results->json, "result", smalti_result_name(result));
         cli_json_stats(&results->json, "stats", stats);
+        cli_json_open(&results->json, "process", '{');
+        cli_json_number(&results->json, "resident_before_bytes", results->resident_bytes);
+        cli_json_number(&results->json, "resident_bytes", cli_resident());
+        cli_json_number(&results->json, "resident_peak_bytes", cli_resident_peak());
+        cli_json_close(&results->json, '}');
         cli_json_close(&results->json, '}');
         putchar('\n');
     }

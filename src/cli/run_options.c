@@ -356,7 +356,9 @@ const cli_option cli_run_options[] = {
      .placeholder = "SIZE",
      .min = 1 << 20,
      .max = UINT64_C(1) << 46,
-     .summary = "memory for images in work (default: 1G, or half of the machine's); inputs wait their turn"},
+     .summary = "memory that the process may take; inputs wait their turn, and one that needs more is refused "
+                "(default: images "
+                "in work get 1G, or half of the machine's)"},
     {.name = "strip-rows",
      .kind = CLI_NUMBER,
      .placeholder = "N",
@@ -377,6 +379,10 @@ const cli_option cli_run_options[] = {
      .summary = "auto: a bar, when standard error is a terminal (default); json: an object on a line of standard "
                 "error for every event; none"},
     {.name = "json", .summary = "write results and a summary to standard output as JSON"},
+    {.name = "report",
+     .kind = CLI_FILE,
+     .placeholder = "FILE.html",
+     .summary = "write a page about the run that needs no other file: sizes, times, memory, pictures before and after"},
     {.name = "stats", .summary = "tell where time and memory went, on standard error"},
     {.name = "quiet", .letter = 'q', .summary = "no progress, warnings or summary, only errors"},
     {.name = "verbose", .letter = 'v', .repeat = true, .summary = "name every output; twice: also debugging"},

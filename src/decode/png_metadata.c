@@ -161,6 +161,9 @@ smalti_result smalti__png_metadata_tail(smalti__png *png, smalti_error *error)
             SMALTI__TRY(smalti__png_metadata_chunk(png, &chunk, error));
         }
         offset = smalti__png_chunk_end(&chunk);
+        if (steps % 32 == 31)
+            smalti__source_skimmed(png->base.source);
     }
+    smalti__source_skimmed(png->base.source);
     return SMALTI_OK;
 }

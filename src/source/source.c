@@ -288,6 +288,13 @@ void smalti__source_consumed(smalti__source *source, size_t offset)
     state->released = end;
 }
 
+void smalti__source_skimmed(smalti__source *source)
+{
+    struct smalti__source_state *state = source->state;
+    if (state && state->map)
+        madvise((uint8_t *)state->map + state->released, state->map_bytes - state->released, MADV_DONTNEED);
+}
+
 void smalti__source_close(smalti__source *source)
 {
     struct smalti__source_state *state = source->state;

@@ -38,6 +38,9 @@ smalti_result smalti__source_measure(const char *path, int fd, size_t *size, sma
 /* The bytes before offset have been used and are not likely to be read again: a map gives its pages back to the system, so
  * that a large file does not stand in the process's memory. For every few hundred kilobytes of progress. */
 void smalti__source_consumed(smalti__source *source, size_t offset);
+/* Only here and there was looked at: a map gives all its pages back, to be read again when they are needed. (A fault brings
+ * in 64 KiB, so that a walk along the chunks of a file would have the whole of it in memory.) */
+void smalti__source_skimmed(smalti__source *source);
 /* IO_CHANGED when the file was truncated, overwritten or grown since it was opened. To be called after the last byte
  * was used and before the result is committed. It goes by size and modification time: an overwrite within one tick of
  * the file system's clock (4 ms before Linux 6.13) after the write before it can go unseen. */
