@@ -6,6 +6,7 @@
 #include <smalti/image.h>
 
 #include "pixel/convert.h"
+#include "pixel/light.h"
 #include "source/source.h"
 
 /* A block of bytes from the file, or NULL/0. Owned by the struct it stands in (free()). */
@@ -36,6 +37,11 @@ typedef struct smalti__decode_options {
     const smalti__stop *stop; /* looked at in the middle of long work; may be NULL */
     void (*warn)(void *user, const char *message); /* may be NULL; message without the file's name */
     void *user;
+    /* EXR: which image of the file; NULL: the first, the one that viewers show. Borrowed while the decoder lives. */
+    const char *part; /* its number, from 0, or its name */
+    const char *layer; /* "diffuse" of "diffuse.R"; or a channel's whole name */
+    const char *view; /* "left" */
+    uint32_t level; /* of a mipmap or ripmap: 0 the largest */
 } smalti__decode_options;
 
 /* Planes of an image or of some of its rows: Y, Cb, Cr of JFIF (BT.601, full range), or Y alone. A sample stands for
@@ -52,11 +58,13 @@ typedef struct smalti__decoder {
     const struct smalti__decoder_ops *ops;
     smalti__source *source; /* borrowed */
     smalti__decode_options options;
-    smalti_info info;      /* as stored */
-    smalti__shape out;     /* what read delivers: as stored, or reduced */
+    smalti_info info; /* as stored */
+    smalti__shape out; /* what read delivers: as stored, or reduced */
     uint32_t reduced; /* the divisor: out is info's size divided by it, rounded up (the last row and column are whole
                        * pixels that the image only partly fills); 1 for as stored; 0: out is the whole of the image in
                        * another ratio, which width and height say; 0: scaled to its size by whatever factors */
+    bool premultiplied; /* set by open, for out */
+    smalti__light light; /* set by open: what samples are, where that is not what is shown */
     smalti__metadata metadata;
     size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
     uint32_t row; /* next row that read delivers */

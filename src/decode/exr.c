@@ -1,109 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0
- * OpenEXR among the image formats: what the first part's header says. */
-#include "decode/decode.h"
-
-#include "exr/exr.h"
-
-typedef struct exr_decoder {
-    smalti__decoder base;
-    smalti_exr *exr; /* owned */
-} exr_decoder;
+ * OpenEXR among the image formats: one image of a file, as floats of linear light. */
+#include "decode/exr.h"
 
 static bool probe(const uint8_t *data, size_t size)
 {
     return size >= 8 && smalti__le32(data) == SMALTI__EXR_MAGIC;
 }
 
-static const smalti_exr_channel *find(const smalti_exr_part *part, const char *name)
+static smalti_result exr_start(smalti__decoder *decoder, smalti_error *error)
 {
-    for (uint32_t i = 0; i < part->channel_count; i++)
-        if (!strcmp(part->channels[i].name, name))
-            return &part->channels[i];
-    return NULL;
+    smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
+    char reason[80];
+    smalti_result result = smalti__exr_codec_check(self->part, reason, sizeof reason);
+    if (result < 0)
+        return smalti__source_fail(decoder->source, error, result, SMALTI_NO_OFFSET, "%s", reason);
+    if (decoder->work_bytes == SIZE_MAX)
+        return smalti__fail_nomem(error, SIZE_MAX);
+    SMALTI__TRY(smalti__exr_rows_start(self, error));
+    return smalti__exr_bands_start(self, error);
 }
 
-/* The image that viewers show: R, G, B or Y with RY and BY, and A; else the first channel in gray. */
-static void choose_channels(const smalti_exr_part *part, smalti_info *info)
+static smalti_result exr_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error)
 {
-    bool alpha = find(part, "A") != NULL;
-    const smalti_exr_channel *shown = find(part, "R");
-    const char *color = alpha ? "rgba" : "rgb";
-    info->channels = 3;
-    if (!shown || !find(part, "G") || !find(part, "B")) {
-        shown = find(part, "Y");
-        if (shown && find(part, "RY") && find(part, "BY")) {
-            color = alpha ? "ycbcra" : "ycbcr";
-            snprintf(info->subsampling, sizeof info->subsampling, "%s",
-                     find(part, "RY")->x_sampling == 2 && find(part, "RY")->y_sampling == 2 ? "4:2:0" : "other");
-        } else {
-            info->channels = 1;
-            color = alpha && shown ? "gray-alpha" : "gray";
-            alpha = alpha && shown;
-        }
-    }
-    shown = shown ? shown : part->channels;
-    info->channels += alpha;
-    info->has_alpha = alpha;
-    info->bit_depth = 8 * smalti_exr_sample_bytes(shown->sample);
-    info->sample = shown->sample == SMALTI_EXR_HALF ? SMALTI_SAMPLE_F16 : SMALTI_SAMPLE_F32;
-    snprintf(info->color, sizeof info->color, "%s", color);
+    smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
+    for (uint32_t y = 0; y < rows; y++)
+        SMALTI__TRY(smalti__exr_rows_get(self, decoder->row + y, (float *)(void *)((uint8_t *)dst + y * pitch), error));
+    return SMALTI_OK;
 }
 
-static void derive(const smalti_exr_header *header, smalti_info *info)
+static smalti_result exr_finish(smalti__decoder *decoder, smalti_error *error)
 {
-    const smalti_exr_part *part = &header->parts[0];
-    const smalti_exr_box *window = &part->data_window;
-    info->orientation = 1;
-    info->width = (uint32_t)((int64_t)window->max_x - window->min_x + 1);
-    info->height = (uint32_t)((int64_t)window->max_y - window->min_y + 1);
-    choose_channels(part, info);
-    snprintf(info->format, sizeof info->format, "exr");
-    snprintf(info->compression, sizeof info->compression, "%s", smalti_exr_compression_name(part->compression));
-    info->file_bytes = header->file_bytes;
-    if (__builtin_mul_overflow((uint64_t)info->width * info->height, info->channels * smalti_sample_bytes(info->sample),
-                               &info->decoded_bytes))
-        info->decoded_bytes = UINT64_MAX;
+    (void)error; /* nothing has to follow */
+    smalti__exr_bands_end((smalti__exr_decoder *)decoder);
+    return SMALTI_OK;
 }
 
-static void close_exr(smalti__decoder *decoder)
+static void exr_close(smalti__decoder *decoder)
 {
-    exr_decoder *self = (exr_decoder *)decoder;
+    smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
+    smalti__exr_bands_end(self);
+    smalti__exr_rows_end(self);
     smalti_exr_free(self->exr);
     free(self);
 }
 
-static smalti_result start(smalti__decoder *decoder, smalti_error *error)
+/* The data window is decoded too, where it is larger than what is shown. */
+static smalti_result check_pixels(const smalti__exr_decoder *self, smalti_error *error)
 {
-    return smalti__source_fail(decoder->source, error, SMALTI_E_UNSUPPORTED, SMALTI_NO_OFFSET,
-                               "EXR pixels cannot be decoded yet");
+    uint64_t most = self->base.options.max_pixels;
+    uint32_t width = smalti__exr_box_width(&self->window), height = smalti__exr_box_height(&self->window);
+    SMALTI__TRY(smalti__decoder_check_pixels(&self->base, error));
+    if (!most || (uint64_t)width * height <= most)
+        return SMALTI_OK;
+    return smalti__source_fail(self->base.source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
+                               "a data window of %ux%u pixels, more than the limit of %llu", width, height,
+                               (unsigned long long)most);
 }
 
-static smalti_result read_rows(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error)
+static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
 {
-    (void)dst, (void)pitch, (void)rows;
-    return start(decoder, error);
-}
-
-static const smalti__decoder_ops ops = {.start = start, .read = read_rows, .finish = start, .close = close_exr};
-
-static smalti_result open_decoder(smalti__source *source, const smalti__decode_options *options,
-                                  smalti__decoder **decoder, smalti_error *error)
-{
-    exr_decoder *self = calloc(1, sizeof *self);
-    if (!self)
-        return smalti__fail_nomem(error, sizeof *self);
-    self->base = (smalti__decoder){.ops = &ops, .source = source, .options = *options};
-    smalti_result result = smalti_exr_new(NULL, &self->exr, error);
-    if (result == SMALTI_OK)
-        result = smalti_exr_open_memory(self->exr, source->data, source->size, source->name, error);
-    if (result < 0) {
-        close_exr(&self->base);
-        return result;
-    }
-    derive(smalti_exr_header_get(self->exr), &self->base.info);
-    *decoder = &self->base;
+    smalti__decoder *base = &self->base;
+    const smalti__source *source = base->source;
+    SMALTI__TRY(smalti_exr_new(NULL, &self->exr, error));
+    SMALTI__TRY(smalti_exr_open_memory(self->exr, source->data, source->size, source->name, error));
+    SMALTI__TRY(smalti__exr_select(self, error));
+    smalti__exr_describe(self);
+    if (base->options.head_only)
+        return SMALTI_OK;
+    SMALTI__TRY(check_pixels(self, error));
+    if (!smalti__add(smalti__exr_bands_bytes(self), smalti__exr_rows_bytes(self), &base->work_bytes))
+        base->work_bytes = SIZE_MAX;
     return SMALTI_OK;
 }
 
+static smalti_result exr_open(smalti__source *source, const smalti__decode_options *options, smalti__decoder **decoder,
+                              smalti_error *error)
+{
+    static const smalti__decoder_ops ops = {
+        .start = exr_start, .read = exr_read, .finish = exr_finish, .close = exr_close};
+    smalti__exr_decoder *self = calloc(1, sizeof *self);
+    if (!self)
+        return smalti__fail_nomem(error, sizeof *self);
+    self->base = (smalti__decoder){.ops = &ops, .source = source, .options = *options};
+    smalti_result result = set_up(self, error);
+    if (result < 0)
+        exr_close(&self->base);
+    else
+        *decoder = &self->base;
+    return result;
+}
+
 const smalti__decoder_format smalti__decoder_exr = {"exr", (const char *const[]){"exr", "sxr", "mxr", NULL}, probe,
-                                                    open_decoder};
+                                                    exr_open};

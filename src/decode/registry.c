@@ -32,7 +32,8 @@ smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_
     smalti_info *info = &(*decoder)->info;
     info->frames = info->frames ? info->frames : 1;
     (*decoder)->reduced = 1;
-    (*decoder)->out = (smalti__shape){info->width, info->height, info->channels, info->sample, .premultiplied = false};
+    (*decoder)->out = (smalti__shape){info->width, info->height, info->channels, info->sample,
+                                     .premultiplied = (*decoder)->premultiplied};
     return SMALTI_OK;
 }
 

@@ -29,6 +29,8 @@ typedef struct smalti__settings {
     bool orient;
     bool recursive;
     uint64_t frames; /* SMALTI__FRAMES_* */
+    char *part, *layer, *view; /* of an EXR file; NULL: the first, the one that viewers show */
+    uint64_t level;
     /* output */
     char *dir, *file, *template_text, *format;
     uint64_t quality; /* 0: the format's own */

@@ -24,6 +24,10 @@ smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smal
         .max_frames = plan->limits.frames,
         .max_metadata = plan->limits.metadata_bytes,
         .pool = pool,
+        .part = settings->part,
+        .layer = settings->layer,
+        .view = settings->view,
+        .level = (uint32_t)settings->level,
     };
 }
 

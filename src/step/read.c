@@ -39,7 +39,7 @@ static smalti_result decode_into(smalti__decoder *decoder, smalti_image *image, 
 {
     const smalti__shape *shape = &decoder->out;
     SMALTI__TRY(smalti__decoder_start(decoder, error)); /* refuses files too short for their pixels */
-    if (decoder->info.orientation > 1) {
+    if (decoder->info.orientation > 1 || decoder->out.premultiplied) {
         SMALTI__TRY(decode_turned(decoder, image, error));
     } else {
         *image = (smalti_image){

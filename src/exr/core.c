@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * OpenEXRCore, for the compressions that we do not undo ourselves (PIZ, PXR24, B44, B44A). It never sees the file: it gets
+ * a header of our own making that says nothing but the types of the channels, and then chunk by chunk the packed bytes
+ * with sizes that have been checked. */
+#include "exr/pixels.h"
+
+#include <openexr.h>
+
+struct smalti__exr_core {
+    uint8_t *header; /* owned */
+    size_t header_size, header_room;
+    exr_context_t context;
+    exr_decode_pipeline_t pipeline;
+    bool initialized;
+    const uint8_t *packed; /* of the chunk at work */
+};
+
+/* ---- A header ---- */
+
+static void put(struct smalti__exr_core *core, const void *bytes, size_t size)
+{
+    memcpy(core->header + core->header_size, bytes, size);
+    core->header_size += size;
+}
+
+static void put_u32(struct smalti__exr_core *core, uint32_t value)
+{
+    uint8_t bytes[4];
+    smalti__put_le32(bytes, value);
+    put(core, bytes, sizeof bytes);
+}
+
+static void put_attribute(struct smalti__exr_core *core, const char *name, const char *type, uint32_t size)
+{
+    put(core, name, strlen(name) + 1);
+    put(core, type, strlen(type) + 1);
+    put_u32(core, size);
+}
+
+static void put_windows(struct smalti__exr_core *core)
+{
+    static const char *const names[] = {"dataWindow", "displayWindow"};
+    for (int i = 0; i < 2; i++) {
+        put_attribute(core, names[i], "box2i", 16);
+        put(core, (uint8_t[16]){0}, 16);
+    }
+}
+
+/* One pixel of the part's channels, whose names do not matter. */
+static bool make_header(struct smalti__exr_core *core, const smalti_exr_part *part)
+{
+    enum { CHANNEL = 8 + 16, REST = 512, NAME = 8 };
+    const uint32_t one = 0x3f800000;
+    core->header_room = (size_t)part->channel_count * CHANNEL + REST;
+    core->header = calloc(1, core->header_room);
+    if (!core->header)
+        return false;
+    put_u32(core, SMALTI__EXR_MAGIC);
+    put_u32(core, 2);
+    put_attribute(core, "channels", "chlist", part->channel_count * CHANNEL + 1);
+    for (uint32_t i = 0; i < part->channel_count; i++) {
+        const smalti_exr_channel *channel = &part->channels[i];
+        char name[NAME + 1];
+        snprintf(name, sizeof name, "c%06u", i % 1000000);
+        put(core, name, NAME);
+        put_u32(core, channel->sample);
+        put_u32(core, channel->linear);
+        put_u32(core, 1);
+        put_u32(core, 1);
+    }
+    put(core, "", 1);
+    put_attribute(core, "compression", "compression", 1);
+    put(core, &(uint8_t){(uint8_t)part->compression}, 1);
+    put_windows(core);
+    put_attribute(core, "lineOrder", "lineOrder", 1);
+    put(core, "", 1);
+    put_attribute(core, "pixelAspectRatio", "float", 4);
+    put_u32(core, one);
+    put_attribute(core, "screenWindowCenter", "v2f", 8);
+    put(core, (uint8_t[8]){0}, 8);
+    put_attribute(core, "screenWindowWidth", "float", 4);
+    put_u32(core, one);
+    put(core, "", 1);
+    core->header_size += 8; /* an offset table, which nobody reads */
+    return true;
+}
+
+/* ---- What the library calls ---- */
+
+static int64_t on_read(exr_const_context_t context, void *user, void *buffer, uint64_t size, uint64_t offset,
+                       exr_stream_error_func_ptr_t fail)
+{
+    const struct smalti__exr_core *core = user;
+    (void)context, (void)fail;
+    if (offset >= core->header_size)
+        return 0;
+    size_t left = core->header_size - (size_t)offset, count = size < left ? (size_t)size : left;
+    memcpy(buffer, core->header + offset, count);
+    return (int64_t)count;
+}
+
+static int64_t on_size(exr_const_context_t context, void *user)
+{
+    (void)context;
+    return (int64_t)((const struct smalti__exr_core *)user)->header_size;
+}
+
+static void on_error(exr_const_context_t context, exr_result_t code, const char *message)
+{
+    (void)context, (void)code, (void)message; /* nothing goes to standard error */
+}
+
+/* Instead of reading: the packed bytes are there. They are not written to: sizes differ, so there is a buffer for what
+ * comes out. */
+static exr_result_t on_chunk(exr_decode_pipeline_t *pipeline)
+{
+    const struct smalti__exr_core *core = pipeline->decoding_user_data;
+    pipeline->packed_buffer = (void *)(uintptr_t)core->packed;
+    pipeline->packed_alloc_size = 0; /* not its to free */
+    return EXR_ERR_SUCCESS;
+}
+
+/* ---- Life ---- */
+
+static bool open_pipeline(struct smalti__exr_core *core, uint32_t compression)
+{
+    exr_context_initializer_t options = EXR_DEFAULT_CONTEXT_INITIALIZER;
+    options.error_handler_fn = on_error;
+    options.user_data = core;
+    options.read_fn = on_read;
+    options.size_fn = on_size;
+    if (exr_start_read(&core->context, "chunks", &options) != EXR_ERR_SUCCESS)
+        return false;
+    const exr_chunk_info_t chunk = {.width = 1,
+                                    .height = 1,
+                                    .type = EXR_STORAGE_SCANLINE,
+                                    .compression = (uint8_t)compression,
+                                    .packed_size = 1,
+                                    .unpacked_size = 2};
+    if (exr_decoding_initialize(core->context, 0, &chunk, &core->pipeline) != EXR_ERR_SUCCESS)
+        return false;
+    core->initialized = true;
+    /* where a channel goes to does not matter: its own way of unpacking is not used */
+    core->pipeline.channels[0].decode_to_ptr = core->header;
+    core->pipeline.channels[0].user_pixel_stride = core->pipeline.channels[0].bytes_per_element;
+    core->pipeline.channels[0].user_line_stride = core->pipeline.channels[0].bytes_per_element;
+    if (exr_decoding_choose_default_routines(core->context, 0, &core->pipeline) != EXR_ERR_SUCCESS)
+        return false;
+    core->pipeline.read_fn = on_chunk;
+    core->pipeline.unpack_and_convert_fn = NULL;
+    core->pipeline.decoding_user_data = core;
+    return core->pipeline.decompress_fn != NULL;
+}
+
+struct smalti__exr_core *smalti__exr_core_open(const smalti_exr_part *part)
+{
+    struct smalti__exr_core *core = calloc(1, sizeof *core);
+    if (core && make_header(core, part) && open_pipeline(core, part->compression))
+        return core;
+    smalti__exr_core_close(core);
+    return NULL;
+}
+
+void smalti__exr_core_close(struct smalti__exr_core *core)
+{
+    if (!core)
+        return;
+    if (core->initialized)
+        exr_decoding_destroy(core->context, &core->pipeline);
+    if (core->context)
+        exr_finish(&core->context);
+    free(core->header);
+    free(core);
+}
+
+bool smalti__exr_core_run(struct smalti__exr_core *core, const smalti__exr_chunk *chunk, const uint8_t *packed,
+                          size_t packed_size, uint8_t *room, size_t size)
+{
+    exr_decode_pipeline_t *pipeline = &core->pipeline;
+    const smalti_exr_part *part = chunk->part;
+    if (chunk->width > INT32_MAX || chunk->height > INT32_MAX || !size)
+        return false;
+    pipeline->chunk.width = (int32_t)chunk->width;
+    pipeline->chunk.height = (int32_t)chunk->height;
+    pipeline->chunk.start_x = (int32_t)chunk->x;
+    pipeline->chunk.start_y = (int32_t)chunk->y;
+    pipeline->chunk.packed_size = packed_size;
+    pipeline->chunk.unpacked_size = size;
+    for (uint32_t c = 0; c < part->channel_count; c++) {
+        const smalti_exr_channel *from = &part->channels[c];
+        exr_coding_channel_info_t *to = &pipeline->channels[c];
+        to->width = (int32_t)smalti__exr_samples(chunk->x, chunk->width, from->x_sampling);
+        to->height = (int32_t)smalti__exr_samples(chunk->y, chunk->height, from->y_sampling);
+        to->x_samples = from->x_sampling;
+        to->y_samples = from->y_sampling;
+    }
+    core->packed = packed;
+    pipeline->unpacked_buffer = room;
+    pipeline->unpacked_alloc_size = size;
+    exr_result_t result = exr_decoding_run(core->context, 0, pipeline);
+    pipeline->unpacked_buffer = pipeline->packed_buffer = NULL; /* not its to free */
+    pipeline->unpacked_alloc_size = pipeline->packed_alloc_size = 0;
+    return result == EXR_ERR_SUCCESS;
+}
