@@ -56,7 +56,7 @@ typedef struct smalti__decoder {
     smalti__shape out;     /* what read delivers: as stored, or reduced */
     uint32_t reduced; /* the divisor: out is info's size divided by it, rounded up (the last row and column are whole
                        * pixels that the image only partly fills); 1 for as stored; 0: out is the whole of the image in
-                       * another ratio, which width and height say; 0: scaled to its size by whatever factors */
+                       * another ratio, which width and height say */
     smalti__metadata metadata;
     size_t work_bytes; /* upper bound of what start and read allocate, known from the header alone */
     uint32_t row; /* next row that read delivers */
