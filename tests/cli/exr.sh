@@ -140,7 +140,7 @@ test_mixed() {
     run 0 "$smalti" info in
     has out "30x20" "rgba" "piz" in/b.png
     run 0 "$smalti" info in --json
-    json out '[f["format"] for f in d] == ["exr", "png"] and d[0]["sample"] == "f16"'
+    json out '[f["format"] for f in d] == ["exr", "png"] and d[0]["sample"] == "f32"'
 }
 
 # exr layers sorts channels into groups, by rules of one's own too
