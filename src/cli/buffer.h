@@ -34,6 +34,9 @@ void cli_buffer_real(cli_buffer *buffer, double number);
 /* Control characters as \xNN; bytes that are not UTF-8 too. */
 void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size);
 
+/* Bytes of the UTF-8 sequence at p, of which left bytes are there; 0 when it is none. */
+size_t cli_utf8_bytes(const unsigned char *p, size_t left);
+
 /* JSON; key NULL: none, else plain letters that need no escapes. Commas come by themselves. */
 void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket);
 void cli_buffer_close(cli_buffer *buffer, char bracket);

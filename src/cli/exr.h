@@ -73,9 +73,9 @@ typedef struct exr_crypto {
 
 /* The sets of a part, at most room; gives how many there are. */
 size_t exr_crypto_find(const smalti_exr_part *part, exr_crypto *sets, size_t room);
-/* The manifest's text, owned; NULL: there is none, or no memory. */
-char *exr_crypto_manifest(const smalti_exr *exr, const exr_crypto *set, size_t *size);
-/* Entries of a manifest, a JSON object of names and hashes; false when it is malformed. */
+/* Appends the manifest's text and gives its bytes; 0: there is none, or it cannot be read. */
+size_t exr_crypto_manifest(const smalti_exr *exr, const exr_crypto *set, cli_buffer *out);
+/* Entries of a manifest, a JSON object of names and hashes; false when it is malformed, down to its bytes. */
 bool exr_crypto_count(const char *text, size_t size, uint64_t *entries);
 
 /* ---- --where ---- */

@@ -48,17 +48,14 @@ size_t exr_crypto_find(const smalti_exr_part *part, exr_crypto *sets, size_t roo
     return count;
 }
 
-char *exr_crypto_manifest(const smalti_exr *exr, const exr_crypto *set, size_t *size)
+size_t exr_crypto_manifest(const smalti_exr *exr, const exr_crypto *set, cli_buffer *out)
 {
-    char *text = set->manifest ? malloc((size_t)set->manifest->size + 1) : NULL;
-    if (text && smalti_exr_attribute_read(exr, set->manifest, 0, text, set->manifest->size, NULL) < 0) {
-        free(text);
-        text = NULL;
-    }
-    if (text)
-        text[set->manifest->size] = 0;
-    *size = text ? set->manifest->size : 0;
-    return text;
+    size_t size = set->manifest ? set->manifest->size : 0;
+    if (!size || !cli_buffer_room(out, size) ||
+        smalti_exr_attribute_read(exr, set->manifest, 0, out->data + out->size, size, NULL) < 0)
+        return 0;
+    out->size += size;
+    return size;
 }
 
 /* ---- Counting entries ---- */
@@ -70,6 +67,38 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
+/* Neither control characters nor bytes that are not ASCII. */
+static bool is_plain(const char *at, size_t size)
+{
+    unsigned odd = 0;
+    for (size_t i = 0; i < size; i++) /* without a way out, so that it becomes vector code */
+        odd |= ((unsigned char)at[i] < 0x20) | ((unsigned char)at[i] >= 0x7f);
+    return !odd;
+}
+
+static bool is_utf8(const char *at, size_t size)
+{
+    for (size_t i = 0, bytes; i < size; i += bytes) {
+        bytes = cli_utf8_bytes((const unsigned char *)at + i, size - i);
+        if (!bytes || (unsigned char)at[i] < 0x20)
+            return false;
+    }
+    return true;
+}
+
+/* Behind an escape whose backslash is before at; NULL: it is none. */
+static const char *skip_escape(const char *at, const char *end)
+{
+    if (at == end || !*at || !strchr("\"\\/bfnrtu", *at))
+        return NULL;
+    if (*at != 'u')
+        return at + 1;
+    for (int i = 1; i <= 4; i++)
+        if (end - at <= i || !at[i] || !strchr("0123456789abcdefABCDEF", at[i]))
+            return NULL;
+    return at + 5;
+}
+
 /* Behind a JSON string that begins at at; NULL: there is none. */
 static const char *skip_string(const char *at, const char *end)
 {
@@ -79,12 +108,14 @@ static const char *skip_string(const char *at, const char *end)
         const char *quote = memchr(at, '"', (size_t)(end - at));
         if (!quote)
             return NULL;
-        const char *back = quote;
-        while (back > at && back[-1] == '\\')
-            back--;
-        if ((quote - back) % 2 == 0)
+        const char *back = memchr(at, '\\', (size_t)(quote - at)), *stop = back ? back : quote;
+        if (!is_plain(at, (size_t)(stop - at)) && !is_utf8(at, (size_t)(stop - at)))
+            return NULL;
+        if (!back)
             return quote + 1;
-        at = quote + 1;
+        at = skip_escape(back + 1, end);
+        if (!at)
+            return NULL;
     }
     return NULL;
 }

@@ -56,22 +56,21 @@ static void text_json(cli_buffer *out, const char *key, const smalti_exr_text *t
         cli_buffer_json_text(out, key, text->data, text->size);
 }
 
+/* The manifest is read into the output, where it stays when it is JSON as it is. */
 static void manifest_json(const exr_show *show, const smalti_exr *exr, const exr_crypto *set, cli_buffer *out)
 {
-    size_t size;
     uint64_t entries;
     cli_buffer_json_count(out, "manifest_bytes", set->manifest->size);
     if (!show->manifest)
         return;
-    char *text = exr_crypto_manifest(exr, set, &size);
-    if (text && exr_crypto_count(text, size, &entries)) {
-        cli_buffer_json_count(out, "manifest_entries", entries);
-        cli_buffer_json_raw(out, "manifest", "");
-        cli_buffer_add(out, text, size);
-    } else {
-        cli_buffer_json_raw(out, "manifest", "null");
+    cli_buffer_json_raw(out, "manifest", "");
+    size_t size = exr_crypto_manifest(exr, set, out);
+    if (!size || !exr_crypto_count(out->data + out->size - size, size, &entries)) {
+        out->size -= size;
+        cli_buffer_text(out, "null");
+        return;
     }
-    free(text);
+    cli_buffer_json_count(out, "manifest_entries", entries);
 }
 
 static void crypto_json(const exr_show *show, const smalti_exr *exr, const smalti_exr_part *part, cli_buffer *out)
@@ -263,10 +262,27 @@ static void channels_text(cli_buffer *out, const smalti_exr_part *part)
     }
 }
 
+/* How many entries a manifest has, and on a line of its own the whole of it. */
+static void manifest_text(const smalti_exr *exr, const exr_crypto *set, cli_buffer *out)
+{
+    cli_buffer text = {0};
+    uint64_t entries;
+    size_t size = exr_crypto_manifest(exr, set, &text);
+    if (size && exr_crypto_count(text.data, size, &entries))
+        cli_buffer_format(out, " with %llu entries", (unsigned long long)entries);
+    cli_buffer_text(out, "\n");
+    if (size) {
+        cli_buffer_printable(out, text.data, size);
+        cli_buffer_text(out, "\n");
+    }
+    out->lost = out->lost || text.lost;
+    cli_buffer_clear(&text);
+}
+
 static void crypto_text(const exr_show *show, const smalti_exr *exr, const smalti_exr_part *part, cli_buffer *out)
 {
     exr_crypto sets[SETS];
-    size_t count = exr_crypto_find(part, sets, SETS), size;
+    size_t count = exr_crypto_find(part, sets, SETS);
     char bytes[32];
     for (size_t i = 0; i < count; i++) {
         label(out, i ? "" : "cryptomatte");
@@ -282,16 +298,10 @@ static void crypto_text(const exr_show *show, const smalti_exr *exr, const smalt
             cli_buffer_text(out, ", manifest in ");
             cli_buffer_printable(out, sets[i].manifest_file.data, sets[i].manifest_file.size);
         }
-        char *text = show->manifest && sets[i].manifest ? exr_crypto_manifest(exr, &sets[i], &size) : NULL;
-        uint64_t entries;
-        if (text && exr_crypto_count(text, size, &entries))
-            cli_buffer_format(out, " with %llu entries", (unsigned long long)entries);
-        cli_buffer_text(out, "\n");
-        if (text) {
-            cli_buffer_printable(out, text, size);
+        if (show->manifest && sets[i].manifest)
+            manifest_text(exr, &sets[i], out);
+        else
             cli_buffer_text(out, "\n");
-        }
-        free(text);
     }
 }
 
