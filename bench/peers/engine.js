@@ -31,9 +31,9 @@ function sharpTool() {
 function lazyTool() {
   const { ImageEngine } = require(path.join(modules, '@alberteinshutoin', 'lazy-image'));
   if (files.length > 1) {
-    return () => ImageEngine.fromPath(files[0]).resize({ width: work.width }).processBatchWithMetrics(files.splice(0), folder, {
-      format: work.format, quality: work.quality, fastMode: !!work.fast, concurrency: work.concurrency,
-    });
+    const options = { format: work.format, quality: work.quality, fastMode: !!work.fast, concurrency: work.concurrency };
+    return (file) => ImageEngine.fromPath(file).resize({ width: work.width })
+      .processBatchWithMetrics([file, ...files.splice(0)], folder, options); // all at once: none is left for the caller
   }
   return (file) => ImageEngine.fromPath(file).resize({ width: work.width })
     .toFileWithMetrics(target(file), work.format, work.quality, !!work.fast);

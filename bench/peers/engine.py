@@ -121,13 +121,13 @@ def measure(bench, variants, check=None):
     for v in variants:
         try:
             v["first"] = bench.run(v)["wall"]
+            v["bytes"], v["runs"] = size_of_outputs(v["out"]), []
+            v["psnr"] = check(v) if check else None
         except (RuntimeError, OSError) as error:
             if v["peer"] == "smalti":
                 raise
-            say(f"left out: {error}")
+            say(f"left out: {v['name']}: {error}")
             continue
-        v["bytes"], v["runs"] = size_of_outputs(v["out"]), []
-        v["psnr"] = check(v) if check else None
         tried.append(v)
     kept = [v for v in tried if v["peer"] == "smalti" or v["first"] in sorted(
         w["first"] for w in tried if w["peer"] == v["peer"])[:KEPT[v["peer"]]]]

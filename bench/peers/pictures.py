@@ -86,6 +86,8 @@ class Reference:
         outputs = {p.stem: p for p in folder.iterdir()}
         squares = count = 0
         for source in sources:
+            if source.stem not in outputs:
+                raise RuntimeError(f"no output for {source.name}")
             image = Image.open(outputs[source.stem]).convert("RGB")
             wanted = self.of(source, image.size)
             inner = np.s_[border:-border, border:-border]
