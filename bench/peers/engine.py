@@ -61,17 +61,17 @@ class Report:
     def __init__(self):
         self.goals, self.parts, self.data = [], [], {}
 
-    def goal(self, name, limit, value, form="{:.2f}", least=False):
+    def goal(self, name, limit, value, form="{:.2f}", least=False, note=""):
         """least: the value has to be at least the limit, not at most."""
         met = value >= limit if least else value <= limit
-        self.goals.append((name, ("≥ " if least else "≤ ") + form.format(limit), form.format(value), met))
+        self.goals.append((name, ("≥ " if least else "≤ ") + form.format(limit), f"**{form.format(value)}**{note}", met))
 
     def missing(self, name, limit):
         self.goals.append((name, limit, "not measured", None))
 
     def text(self):
         verdict = {True: "met", False: "**missed**", None: "–"}
-        rows = [f"| {n} | {limit} | **{value}** | {verdict[met]} |" for n, limit, value, met in self.goals]
+        rows = [f"| {n} | {limit} | {value} | {verdict[met]} |" for n, limit, value, met in self.goals]
         return "\n".join(["| goal | limit | measured | verdict |", "|---|---|---|---|", *rows, *self.parts])
 
 
@@ -163,12 +163,13 @@ def best(kept, peer, key="wall"):
     return min((v for v in kept if v["peer"] == peer), key=lambda v: median(v, key), default=None)
 
 
-def compare(report, work, kept, peer, label, limit, key="wall"):
-    """A goal of smalti's time against a peer's best setting; gives that."""
-    other = best(kept, peer, key)
-    name = f"{work}, {'wall' if key == 'wall' else 'CPU'} time of {label}"
+def compare(report, work, kept, peer, label, limit):
+    """A goal of smalti's wall time against a peer's best setting; gives that."""
+    other = best(kept, peer)
+    name = f"{work}, wall time of {label}"
     if other:
-        report.goal(name, limit, ratio(kept[0], other, key)["median"])
+        report.goal(name, limit, ratio(kept[0], other, "wall")["median"],
+                    note=f" (CPU {ratio(kept[0], other, 'cpu')['median']:.2f})")
     else:
         report.missing(name, f"≤ {limit}")
     return other
