@@ -198,13 +198,19 @@ def add_png(cases, profile):
                   upright(pixels, orientation))
 
 
+def opaque(array):
+    """RGB as RGBA: animations come with alpha, which a later frame may need."""
+    return np.concatenate([array, np.full((*array.shape[:2], 1), 255, array.dtype)], -1)
+
+
 def add_gif(cases):
     image = Image.fromarray(picture(61, 43, 3)).quantize(64)
     cases.add("gif", "still", saved(image, "GIF", interlace=0), as_array(image))
     cases.add("gif", "interlaced", saved(image, "GIF", interlace=1), as_array(image))
     cases.add("gif", "transparent", saved(image, "GIF", transparency=3, interlace=0))
     others = [Image.fromarray(picture(61, 43, 3)[::-1]).quantize(32), image.rotate(180)]
-    cases.add("gif", "animation, first frame", saved(image, "GIF", save_all=True, append_images=others), as_array(image))
+    cases.add("gif", "animation, first frame", saved(image, "GIF", save_all=True, append_images=others),
+              opaque(as_array(image)))
 
 
 def add_webp(cases, profile):
@@ -216,7 +222,7 @@ def add_webp(cases, profile):
     cases.add("webp", "ICC profile", saved(rgb, "WEBP", quality=80, icc_profile=profile), chunk="iCCP")
     cases.add("webp", "orientation 6", saved(rgb, "WEBP", lossless=True, exif=exif(6)), upright(as_array(rgb), 6))
     cases.add("webp", "animation, first frame",
-              saved(rgb, "WEBP", lossless=True, save_all=True, append_images=[rgb.rotate(180)]), as_array(rgb))
+              saved(rgb, "WEBP", lossless=True, save_all=True, append_images=[rgb.rotate(180)]), opaque(as_array(rgb)))
 
 
 def add_avif(cases, profile):

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the speed of scaling with sharp (libvips) and Pillow: u8 samples in memory, Lanczos 3, one thread each.
 
-Each program holds the image and scales it when it is told to: in rounds, in turn, every other one backwards. Ratios are of
-one round's times, and their median is what counts; CPU is of the whole process, which is what a busy machine leaves true. PSNR is against the same filter in floats, without 8 pixels at the edges
-(where peers differ by definition). Install the peers with bench/peers/setup; those that are missing are left out."""
+Each program holds the image and scales it when it is told to: in rounds, in turn, every other one backwards. Ratios are
+of one round's times, and their median is what counts; CPU is of the whole process, which is what a busy machine leaves
+true. PSNR is against the same filter in floats, without 8 pixels at the edges (where peers differ by definition).
+Install the peers with bench/peers/setup; those that are missing are left out."""
 import argparse
 import json
 import os
