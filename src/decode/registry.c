@@ -33,7 +33,7 @@ smalti_result smalti__decoder_open(smalti__source *source, const smalti__decode_
     info->frames = info->frames ? info->frames : 1;
     (*decoder)->reduced = 1;
     (*decoder)->out = (smalti__shape){info->width, info->height, info->channels, info->sample,
-                                     .premultiplied = (*decoder)->premultiplied};
+                                      .premultiplied = (*decoder)->premultiplied};
     return SMALTI_OK;
 }
 

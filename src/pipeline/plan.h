@@ -98,7 +98,7 @@ typedef struct smalti__branch_route {
 typedef struct smalti__route {
     smalti__shape stored; /* as in the file */
     smalti__shape delivered; /* as decoded: perhaps reduced */
-    uint32_t reduced;        /* by this divisor */
+    uint32_t reduced; /* by this divisor */
     smalti__shape in; /* stored, upright */
     uint32_t orientation; /* to be applied */
     size_t icc_size; /* of the profile in the file; 0: none */

@@ -295,8 +295,12 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
         if (!formats[i] && task->branches[i].sink.state)
             formats[i] = smalti__plan_own_format(task->decoder->info.format);
     SMALTI__TRY(smalti__run_route(run, task->decoder, formats, held, route, error));
-    if (!*task->fast_path && task->decoder->reduced > 1)
-        snprintf(task->fast_path, sizeof task->fast_path, "reduced 1/%u", task->decoder->reduced);
+    const char *way = route->by_coefficients ? "without loss" : route->by_planes ? "planes" : "";
+    if (task->decoder->reduced > 1)
+        snprintf(task->fast_path, sizeof task->fast_path, "reduced 1/%u%s%s", task->decoder->reduced, *way ? ", " : "",
+                 way);
+    else
+        snprintf(task->fast_path, sizeof task->fast_path, "%s", way);
     size_t unmapped = held > SMALTI__SMALL_INPUT ? (size_t)held : 0, total;
     if (!smalti__add(route->total_bytes, unmapped, &total))
         total = SIZE_MAX;
