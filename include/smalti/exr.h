@@ -125,6 +125,7 @@ typedef struct smalti_exr_attribute {
     uint64_t value_offset; /**< in the file: of the value */
     uint32_t size; /**< bytes of the value */
     smalti_exr_type type;
+    bool in_part; /**< the part's own fields say what it does: windows, compression, channels, … */
 } smalti_exr_attribute;
 
 typedef struct smalti_exr_channel {

@@ -59,7 +59,7 @@ void cli_buffer_format(cli_buffer *buffer, const char *format, ...)
 
 /* ---- Numbers ---- */
 
-static void add_count(cli_buffer *buffer, uint64_t number)
+void cli_buffer_count(cli_buffer *buffer, uint64_t number)
 {
     char digits[24];
     size_t at = sizeof digits;
@@ -73,7 +73,7 @@ void cli_buffer_number(cli_buffer *buffer, int64_t number)
 {
     if (number < 0)
         cli_buffer_add(buffer, "-", 1);
-    add_count(buffer, number < 0 ? -(uint64_t)number : (uint64_t)number);
+    cli_buffer_count(buffer, number < 0 ? -(uint64_t)number : (uint64_t)number);
 }
 
 /* Floats of few decimals, which most in headers are: the float nearest to them, so that they are read back the same. */
@@ -93,7 +93,7 @@ static bool add_decimals(cli_buffer *buffer, double number)
             text[i] = (char)('0' + part % 10);
         if (number < 0)
             cli_buffer_add(buffer, "-", 1);
-        add_count(buffer, whole / power);
+        cli_buffer_count(buffer, whole / power);
         cli_buffer_add(buffer, text, (size_t)digits + 1);
         return true;
     }
@@ -160,7 +160,7 @@ static size_t plain_letters(const unsigned char *p, size_t size)
     return count;
 }
 
-static void add_json_string(cli_buffer *buffer, const char *text, size_t size)
+void cli_buffer_quoted(cli_buffer *buffer, const char *text, size_t size)
 {
     const unsigned char *p = (const unsigned char *)text;
     cli_buffer_add(buffer, "\"", 1);
@@ -184,81 +184,12 @@ static void add_json_string(cli_buffer *buffer, const char *text, size_t size)
     cli_buffer_add(buffer, "\"", 1);
 }
 
-/* ---- JSON ---- */
-
-static void begin(cli_buffer *buffer, const char *key)
+void cli_buffer_finite(cli_buffer *buffer, double number)
 {
-    size_t size = key ? strlen(key) : 0;
-    if (size + 4 > buffer->room - buffer->size && !cli_buffer_room(buffer, size + 4))
-        return;
-    char *out = buffer->data + buffer->size;
-    if (buffer->comma)
-        *out++ = ',';
-    buffer->comma = true;
-    if (key) {
-        *out++ = '"';
-        memcpy(out, key, size);
-        out += size;
-        *out++ = '"';
-        *out++ = ':';
-    }
-    buffer->size = (size_t)(out - buffer->data);
-}
-
-void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket)
-{
-    begin(buffer, key);
-    cli_buffer_add(buffer, &bracket, 1);
-    buffer->comma = false;
-}
-
-void cli_buffer_close(cli_buffer *buffer, char bracket)
-{
-    cli_buffer_add(buffer, &bracket, 1);
-    buffer->comma = true;
-}
-
-void cli_buffer_json_text(cli_buffer *buffer, const char *key, const char *text, size_t size)
-{
-    begin(buffer, key);
-    add_json_string(buffer, text, size);
-}
-
-void cli_buffer_json_string(cli_buffer *buffer, const char *key, const char *text)
-{
-    cli_buffer_json_text(buffer, key, text, strlen(text));
-}
-
-void cli_buffer_json_number(cli_buffer *buffer, const char *key, int64_t number)
-{
-    begin(buffer, key);
-    cli_buffer_number(buffer, number);
-}
-
-void cli_buffer_json_count(cli_buffer *buffer, const char *key, uint64_t number)
-{
-    begin(buffer, key);
-    add_count(buffer, number);
-}
-
-void cli_buffer_json_real(cli_buffer *buffer, const char *key, double number)
-{
-    begin(buffer, key);
     if (isfinite(number))
         cli_buffer_real(buffer, number);
     else
         cli_buffer_text(buffer, "null");
-}
-
-void cli_buffer_json_raw(cli_buffer *buffer, const char *key, const char *value)
-{
-    begin(buffer, key);
-    cli_buffer_text(buffer, value);
-}
-
-void cli_buffer_json_bool(cli_buffer *buffer, const char *key, bool value)
-{
-    cli_buffer_json_raw(buffer, key, value ? "true" : "false");
 }
 
 void cli_buffer_json_error(cli_buffer *buffer, const char *key, const smalti_error *error)

@@ -37,16 +37,78 @@ void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size);
 /* Bytes of the UTF-8 sequence at p, of which left bytes are there; 0 when it is none. */
 size_t cli_utf8_bytes(const unsigned char *p, size_t left);
 
-/* JSON; key NULL: none, else plain letters that need no escapes. Commas come by themselves. */
-void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket);
-void cli_buffer_close(cli_buffer *buffer, char bracket);
-void cli_buffer_json_text(cli_buffer *buffer, const char *key, const char *text, size_t size);
-void cli_buffer_json_string(cli_buffer *buffer, const char *key, const char *text);
-void cli_buffer_json_number(cli_buffer *buffer, const char *key, int64_t number);
-void cli_buffer_json_count(cli_buffer *buffer, const char *key, uint64_t number);
-void cli_buffer_json_real(cli_buffer *buffer, const char *key, double number); /* null when not finite */
-void cli_buffer_json_raw(cli_buffer *buffer, const char *key, const char *value);
-void cli_buffer_json_bool(cli_buffer *buffer, const char *key, bool value);
+/* JSON; key NULL: none, else plain letters that need no escapes. Commas come by themselves. Small and inline, so that the
+ * length of a constant key costs nothing. */
+
+/* A comma where one is due, and the key. */
+static inline void cli_buffer_key(cli_buffer *buffer, const char *key, size_t size)
+{
+    if (size + 4 > buffer->room - buffer->size && !cli_buffer_room(buffer, size + 4))
+        return;
+    char *out = buffer->data + buffer->size;
+    if (buffer->comma)
+        *out++ = ',';
+    buffer->comma = true;
+    if (key) {
+        *out++ = '"';
+        memcpy(out, key, size);
+        out += size;
+        *out++ = '"';
+        *out++ = ':';
+    }
+    buffer->size = (size_t)(out - buffer->data);
+}
+#define CLI_BUFFER_KEY(buffer, key) cli_buffer_key(buffer, key, (key) ? strlen(key) : 0)
+
+/* The values alone. */
+void cli_buffer_quoted(cli_buffer *buffer, const char *text, size_t size);
+void cli_buffer_count(cli_buffer *buffer, uint64_t number);
+void cli_buffer_finite(cli_buffer *buffer, double number); /* null when it is not */
+
+static inline void cli_buffer_open(cli_buffer *buffer, const char *key, char bracket)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_add(buffer, &bracket, 1);
+    buffer->comma = false;
+}
+static inline void cli_buffer_close(cli_buffer *buffer, char bracket)
+{
+    cli_buffer_add(buffer, &bracket, 1);
+    buffer->comma = true;
+}
+static inline void cli_buffer_json_text(cli_buffer *buffer, const char *key, const char *text, size_t size)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_quoted(buffer, text, size);
+}
+static inline void cli_buffer_json_string(cli_buffer *buffer, const char *key, const char *text)
+{
+    cli_buffer_json_text(buffer, key, text, strlen(text));
+}
+static inline void cli_buffer_json_number(cli_buffer *buffer, const char *key, int64_t number)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_number(buffer, number);
+}
+static inline void cli_buffer_json_count(cli_buffer *buffer, const char *key, uint64_t number)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_count(buffer, number);
+}
+static inline void cli_buffer_json_real(cli_buffer *buffer, const char *key, double number)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_finite(buffer, number);
+}
+static inline void cli_buffer_json_raw(cli_buffer *buffer, const char *key, const char *value)
+{
+    CLI_BUFFER_KEY(buffer, key);
+    cli_buffer_add(buffer, value, strlen(value));
+}
+static inline void cli_buffer_json_bool(cli_buffer *buffer, const char *key, bool value)
+{
+    cli_buffer_json_raw(buffer, key, value ? "true" : "false");
+}
 void cli_buffer_json_error(cli_buffer *buffer, const char *key, const smalti_error *error);
 
 #endif

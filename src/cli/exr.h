@@ -54,8 +54,6 @@ void exr_show_failed(const char *path, const smalti_error *error, cli_buffer *ou
 void exr_value_json(const exr_show *show, const smalti_exr *exr, const smalti_exr_attribute *attribute, const char *key,
                     cli_buffer *out);
 void exr_value_text(const exr_show *show, const smalti_exr_attribute *attribute, cli_buffer *out);
-/* Whether the part's own fields already say what the attribute does. */
-bool exr_attribute_is_basic(const smalti_exr_attribute *attribute);
 /* Bytes of the layer in front of a channel's name: "diffuse" of "diffuse.R", 0 of "R". */
 size_t exr_layer_bytes(const smalti_exr_channel *channel);
 uint32_t exr_width(const smalti_exr_box *box);

@@ -121,7 +121,7 @@ bool exr_properties_collect(const smalti_exr_header *header, exr_frame *frame)
         }
         for (uint32_t i = 0; i < part->attribute_count; i++) {
             const smalti_exr_attribute *attribute = &part->attributes[i];
-            if (exr_attribute_is_basic(attribute) || changes_always(attribute->name))
+            if (attribute->in_part || changes_always(attribute->name))
                 continue;
             uint64_t value = add_hash(HASH, attribute->type_name, strlen(attribute->type_name) + 1);
             value = add_hash(value, &attribute->size, sizeof attribute->size);

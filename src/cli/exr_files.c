@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,7 +18,7 @@ enum {
     BATCH = 32,     /* files that a reader takes at once */
     READERS = 16,
     READERS_MOST = 64,
-    AHEAD = 64 /* batches that may be done before their turn to be written */
+    AHEAD = 32 /* batches that may be done before their turn to be written */
 };
 
 /* ---- Lists of files ---- */
@@ -201,6 +202,9 @@ static void *reader_thread(void *user)
 {
     file_reader *self = user;
     file_flight *flight = self->flight;
+    /* A table of descriptors of its own: threads that open and close thousands of files in one wait for each other, and pay
+     * for it at every read. Where that is refused, they share. */
+    unshare(CLONE_FILES);
     pthread_mutex_lock(&flight->lock);
     while (flight->next < flight->files->count) {
         size_t first = flight->next;

@@ -19,22 +19,27 @@ static void box_json(cli_buffer *out, const char *key, const smalti_exr_box *box
     cli_buffer_close(out, ']');
 }
 
+/* Most of the output, in files of many channels: written in few pieces. */
+static void channel_json(cli_buffer *out, const smalti_exr_channel *channel)
+{
+    static const char *const types[] = {",\"type\":\"uint\"", ",\"type\":\"half\"", ",\"type\":\"float\""};
+    cli_buffer_open(out, NULL, '{');
+    cli_buffer_json_text(out, "name", channel->name, channel->name_size);
+    cli_buffer_add(out, types[channel->sample], channel->sample == SMALTI_EXR_FLOAT ? 15 : 14);
+    if (channel->x_sampling != 1 || channel->y_sampling != 1) {
+        cli_buffer_json_number(out, "x_sampling", channel->x_sampling);
+        cli_buffer_json_number(out, "y_sampling", channel->y_sampling);
+    }
+    if (channel->linear)
+        cli_buffer_json_bool(out, "linear", true);
+    cli_buffer_close(out, '}');
+}
+
 static void channels_json(cli_buffer *out, const smalti_exr_part *part)
 {
     cli_buffer_open(out, "channels", '[');
-    for (uint32_t i = 0; i < part->channel_count; i++) {
-        const smalti_exr_channel *channel = &part->channels[i];
-        cli_buffer_open(out, NULL, '{');
-        cli_buffer_json_text(out, "name", channel->name, channel->name_size);
-        cli_buffer_json_string(out, "type", smalti_exr_sample_name(channel->sample));
-        if (channel->x_sampling != 1 || channel->y_sampling != 1) {
-            cli_buffer_json_number(out, "x_sampling", channel->x_sampling);
-            cli_buffer_json_number(out, "y_sampling", channel->y_sampling);
-        }
-        if (channel->linear)
-            cli_buffer_json_bool(out, "linear", true);
-        cli_buffer_close(out, '}');
-    }
+    for (uint32_t i = 0; i < part->channel_count; i++)
+        channel_json(out, &part->channels[i]);
     cli_buffer_close(out, ']');
 }
 
@@ -99,7 +104,7 @@ static void attributes_json(const exr_show *show, const smalti_exr *exr, const s
     cli_buffer_open(out, "attributes", '[');
     for (uint32_t i = 0; i < part->attribute_count; i++) {
         const smalti_exr_attribute *attribute = &part->attributes[i];
-        if (exr_attribute_is_basic(attribute))
+        if (attribute->in_part)
             continue;
         cli_buffer_open(out, NULL, '{');
         cli_buffer_json_string(out, "name", attribute->name);
@@ -310,7 +315,7 @@ static void attributes_text(const exr_show *show, const smalti_exr_part *part, c
     bool first = true;
     for (uint32_t i = 0; i < part->attribute_count; i++) {
         const smalti_exr_attribute *attribute = &part->attributes[i];
-        if (exr_attribute_is_basic(attribute))
+        if (attribute->in_part)
             continue;
         if (first)
             cli_buffer_text(out, "  attributes\n");

@@ -24,28 +24,6 @@ size_t exr_layer_bytes(const smalti_exr_channel *channel)
     return dot ? (size_t)(dot - channel->name) : 0;
 }
 
-bool exr_attribute_is_basic(const smalti_exr_attribute *attribute)
-{
-    static const char *const names[] = {
-        "channels", "chunkCount",       "compression",        "dataWindow",        "displayWindow", "lineOrder",
-        "name",     "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth", "tiles",         "type",
-        "view"};
-    size_t low = 0, high = CLI_COUNT(names);
-    if (!strchr("cdlnpstv", attribute->name[0]))
-        return false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(attribute->name, names[middle]);
-        if (!order)
-            return true;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return false;
-}
-
 static void add_hex(cli_buffer *out, const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -34,8 +34,9 @@ enum {
     SMALTI__EXR_NAME = 1 << 9,
     SMALTI__EXR_KIND = 1 << 10,
     SMALTI__EXR_CHUNK_COUNT = 1 << 11,
-    SMALTI__EXR_VERSION = 1 << 12,
-    SMALTI__EXR_VIEW = 1 << 13,
+    SMALTI__EXR_VIEW = 1 << 12,
+    SMALTI__EXR_IN_PART = (1 << 13) - 1, /* those whose values a part's fields have */
+    SMALTI__EXR_VERSION = 1 << 13,
     SMALTI__EXR_MAX_SAMPLES = 1 << 14,
     SMALTI__EXR_PREVIEW = 1 << 15,
     SMALTI__EXR_MULTI_VIEW = 1 << 16

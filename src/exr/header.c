@@ -363,6 +363,7 @@ static smalti_result read_attribute(smalti_exr *exr, smalti_exr_part *part, smal
     smalti_exr_attribute *attribute = &exr->attributes[exr->attribute_count++];
     *attribute = (smalti_exr_attribute){.name = (const char *)exr->bytes + position, .offset = offset};
     uint32_t bit = known_name(attribute->name, size), fixed_bytes;
+    attribute->in_part = bit & SMALTI__EXR_IN_PART;
     part->attribute_count++;
 
     SMALTI__TRY(read_name(exr, "an attribute's type", &position, &size, error));

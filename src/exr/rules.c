@@ -43,6 +43,7 @@ static smalti_result check_required(const smalti_exr *exr, uint32_t required, sm
                                         "name",
                                         "type",
                                         "chunkCount",
+                                        "view",
                                         "version"};
     uint32_t missing = required & ~exr->known;
     if (!missing)
