@@ -90,7 +90,7 @@ typedef struct smalti__task {
     char *measures; /* JSON, owned */
     smalti_info info; /* of the input, for the event at the end; no format: not known */
     const char *source_kind; /* the same; static; NULL: not opened */
-    char fast_path[32]; /* how work was saved, where it was; who saves it writes it */
+    char fast_path[48]; /* how work was saved, where it was; who saves it writes it */
 } smalti__task;
 
 /* Memory for what the task turned out to need, without waiting. In task.c. */
