@@ -118,6 +118,7 @@ static smalti_result jpeg_start(smalti__decoder *decoder, smalti_error *error)
             return smalti__fail_nomem(error, cmyk_bytes(self));
     }
     self->input_bytes = source->size;
+    smalti__jpeg_dc_begin(self);
     smalti_result result = smalti__jpeg_protect(self, begin);
     if (result < 0 && smalti__jpeg_forgivable(self) && self->safe_offset) {
         /* A file of several scans is read to its end before its first row: what came before the damage must not be lost. */
@@ -201,6 +202,7 @@ static void jpeg_close(smalti__decoder *decoder)
 {
     jpeg_decoder *self = (jpeg_decoder *)decoder;
     jpeg_destroy_decompress(&self->jpeg); /* does nothing when it was not created */
+    smalti__jpeg_dc_close(self);
     smalti__pool_put(decoder->options.pool, self->cmyk);
     smalti__metadata_clear(&decoder->metadata);
     free(self);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The state of a JPEG decoder, shared by its files: jpeg.c (rows), jpeg_planes.c (planes), jpeg_guard.c (what libjpeg calls
- * back: input, messages, progress; and where its longjmp lands). */
+ * The state of a JPEG decoder, shared by its files: jpeg.c (rows), jpeg_planes.c (planes), jpeg_dc.c (an
+ * eighth, from little), jpeg_guard.c (what libjpeg calls back: input, messages, progress; and where its longjmp lands). */
 #ifndef SMALTI_SRC_JPEG_DECODER_H
 #define SMALTI_SRC_JPEG_DECODER_H
 
@@ -11,6 +11,8 @@
 
 #include <jpeglib.h>
 
+struct smalti__jpeg_means;
+
 typedef struct smalti__jpeg_decoder {
     smalti__decoder base; /* first */
     smalti__jpeg_head head;
@@ -18,7 +20,7 @@ typedef struct smalti__jpeg_decoder {
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr input;
     struct jpeg_progress_mgr progress;
-    size_t input_bytes; /* of the source that libjpeg may see */
+    size_t input_bytes; /* of the source that libjpeg may see, for now */
     size_t safe_offset; /* in front of what is being parsed (files of several scans) */
     bool planar;        /* read_planes is used, not read */
     bool coarse;        /* planes of subsampled components are reduced as much as the others */
@@ -26,6 +28,9 @@ typedef struct smalti__jpeg_decoder {
     smalti__planes unit; /* of read_planes */
     bool coefficients;  /* neither: start reads the coefficients */
     jvirt_barray_ptr *arrays; /* of each component's; jpeg's */
+    bool dc_only;       /* see jpeg_dc.c */
+    struct smalti__jpeg_means *means[4];
+    uint32_t means_count;
     bool ended;         /* the input ran dry, an end marker was put in its place */
     bool broken;        /* lenient: no more rows to be had */
     uint32_t damages;   /* lenient: how often libjpeg warned */
@@ -68,6 +73,16 @@ void smalti__jpeg_want_coefficients(smalti__jpeg_decoder *self);
 
 /* Between jpeg_read_header and jpeg_start_decompress, in a protected call. */
 void smalti__jpeg_want_planes(smalti__jpeg_decoder *self);
+
+/* In jpeg_dc.c. will_do: whether the planes that are wanted can be had from means alone. */
+bool smalti__jpeg_dc_will_do(const smalti__jpeg_decoder *self);
+uint64_t smalti__jpeg_dc_work_bytes(const smalti__jpeg_head *head);
+/* Before input begins: how much of it libjpeg may see at first. And the next part; false: there is none. */
+void smalti__jpeg_dc_begin(smalti__jpeg_decoder *self);
+bool smalti__jpeg_dc_next(smalti__jpeg_decoder *self);
+/* Between jpeg_read_header and jpeg_start_decompress, in a protected call. */
+void smalti__jpeg_want_dc(smalti__jpeg_decoder *self);
+void smalti__jpeg_dc_close(smalti__jpeg_decoder *self);
 
 /* Of smalti__decoder_ops. */
 bool smalti__jpeg_planar(smalti__decoder *decoder, bool fine, smalti__planes *image, smalti__planes *unit);

@@ -156,6 +156,8 @@ static boolean input_fill(j_decompress_ptr jpeg)
     static const JOCTET end[2] = {0xff, JPEG_EOI};
     jpeg_decoder *self = jpeg->client_data;
     self->input.bytes_in_buffer = 0; /* while it decodes, libjpeg keeps its own count */
+    if (self->dc_only && smalti__jpeg_dc_next(self))
+        return TRUE;
     if (!self->base.options.lenient)
         smalti__jpeg_leave(self, SMALTI_E_FORMAT_TRUNCATED, "the file ends before its end marker");
     self->ended = true;

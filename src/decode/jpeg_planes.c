@@ -43,6 +43,11 @@ bool smalti__jpeg_planar(smalti__decoder *decoder, bool fine, smalti__planes *im
         part.pitch[i] = smalti__align(whole.width[i], size);
     }
     self->planar = true;
+    self->dc_only = smalti__jpeg_dc_will_do(self);
+    if (self->dc_only) {
+        uint64_t work = smalti__jpeg_dc_work_bytes(head);
+        decoder->work_bytes = work < SIZE_MAX ? (size_t)work : SIZE_MAX;
+    }
     self->unit = *unit = part;
     *image = whole;
     return true;
@@ -61,6 +66,8 @@ static void realize_coarse(j_common_ptr common)
 void smalti__jpeg_want_planes(jpeg_decoder *self)
 {
     self->jpeg.raw_data_out = TRUE;
+    if (self->dc_only)
+        smalti__jpeg_want_dc(self);
     if (!self->coarse)
         return;
     self->realize = self->jpeg.mem->realize_virt_arrays;

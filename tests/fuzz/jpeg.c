@@ -146,7 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t divisor = planar ? 1u << size % 4 : 1u << size / 4 % 4;
         uint64_t strict = decode(data, size, false, false, divisor, planar);
         uint64_t lenient = decode(data, size, true, false, divisor, planar);
-        if (strict && strict != lenient)
+        /* of an eighth in planes detail is not looked at when strict: where it is damaged there is more to forgive */
+        if (strict && (planar && divisor == 8 ? !lenient : strict != lenient))
             abort();
     }
     void *moved;

@@ -228,6 +228,43 @@ TEST("planes are only to be had of what is stored as luma and chroma")
     }
 }
 
+TEST("an eighth of a file of several scans takes a fraction of its coefficients' memory")
+{
+    jpeg_spec several[] = {{.width = 2003, .height = 1001, .components = 3, .h = 2, .v = 2, .progressive = true},
+                           {.width = 2003, .height = 1001, .components = 3, .h = 2, .v = 1, .separate = true},
+                           {.width = 2003, .height = 1001, .components = 1, .two_scans = true},
+                           {.width = 2003, .height = 1001, .components = 3, .progressive = true, .restart_rows = 3}};
+    for (size_t i = 0; i < SMALTI__COUNT(several); i++) {
+        opened file;
+        smalti__planes image;
+        uint8_t *little[3], *all[3];
+        open_with(&file, &several[i], (smalti__decode_options){.lenient = true}); /* reads all */
+        reduce_by(&file, 8);
+        read_all_planes(&file, false, &image, all);
+        size_t whole = file.decoder->work_bytes;
+        release(&file);
+        open_with(&file, &several[i], (smalti__decode_options){0});
+        reduce_by(&file, 8);
+        read_all_planes(&file, false, &image, little);
+        CHECK_INT(file.decoder->work_bytes < whole / 5, 1);
+        for (uint32_t c = 0; c < image.count; c++) {
+            CHECK(!memcmp(little[c], all[c], (size_t)image.width[c] * image.height[c]));
+            free(little[c]);
+            free(all[c]);
+        }
+        /* detail is not even looked at, but an end that is missing is seen */
+        smalti__decoder_close(file.decoder);
+        file.source.size--;
+        CHECK_OK(smalti__decoder_open(&file.source, &(smalti__decode_options){0}, &file.decoder, &file.error),
+                 file.error);
+        reduce_by(&file, 8);
+        smalti__planes unit;
+        CHECK(smalti__decoder_planar(file.decoder, false, &image, &unit));
+        CHECK_INT(smalti__decoder_start(file.decoder, &file.error), SMALTI_E_FORMAT_TRUNCATED);
+        release(&file);
+    }
+}
+
 static void count_warning(void *user, const char *message)
 {
     (void)message;
