@@ -364,7 +364,7 @@ typedef struct smalti_exr_change {
 /** How a file was edited. */
 typedef enum smalti_exr_way {
     SMALTI_EXR_UNCHANGED = 0, /**< there was nothing to change */
-    SMALTI_EXR_PATCHED = 1, /**< by one write inside a page */
+    SMALTI_EXR_PATCHED = 1, /**< in the file, by one write inside a page */
     SMALTI_EXR_MOVED = 2, /**< in the file, with the offset tables moved into room that was there */
     SMALTI_EXR_INSERTED = 3, /**< in the file, with blocks inserted by the file system */
     SMALTI_EXR_CLONED = 4, /**< a new file that shares the blocks of the pixels took its name */
@@ -379,6 +379,7 @@ typedef struct smalti_exr_edit_options {
     bool copy; /**< never in the file itself: always a new one that takes its name */
     const char *backup; /**< the old file keeps this name, which must not exist; implies copy; NULL: none */
     bool sync; /**< every step is on the disk before the next: safe when power fails, too */
+    bool insert; /**< insert blocks into files of one part with scan lines, too; see smalti_exr_edit */
 } smalti_exr_edit_options;
 
 /** What an edit did. */
@@ -389,11 +390,18 @@ typedef struct smalti_exr_edit_result {
 } smalti_exr_edit_result;
 
 /**
- * Changes headers and leaves pixels alone. Whatever kills the process, the file is then the old one or the new one, and can be
- * read: in the file itself each step leads from one valid state to the next. (A kill in the middle of an insertion can leave
- * an attribute "smaltiPad", which the next edit removes.) Other readers should not have the file open meanwhile: an edit in the
- * file itself moves what they may be about to read. Changes that would make the pixels mean something else are refused.
- * Errors: INVALID (a change that cannot be made), INVALID_CONFLICT, FORMAT, LIMIT, NOMEM, IO; the file is then as it was.
+ * Changes headers and leaves pixels alone. Whatever kills the process, the file is then the old one or the new one: in the
+ * file itself each step leads from one valid state to the next. (A kill in the middle can leave an attribute "smaltiPad",
+ * which the next edit removes.)
+ *
+ * Where there is no room before the pixels, blocks are inserted, and meanwhile some chunks stand at the end of the file. The
+ * C++ library before OpenEXR 3.3 reads scan lines of files of one part without looking where they are: killed in that
+ * moment, such a file could not be read by it until the next edit. So these are copied instead, which leaves room for later
+ * edits, unless options->insert.
+ *
+ * Other readers should not have the file open meanwhile: an edit in the file itself moves what they may be about to read.
+ * Changes that would make the pixels mean something else are refused. Errors: INVALID (a change that cannot be made),
+ * INVALID_CONFLICT, FORMAT, LIMIT, NOMEM, IO; the file is then as it was.
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_edit(const char *path, const smalti_exr_change *changes,
                                                            size_t count, const smalti_exr_edit_options *options,

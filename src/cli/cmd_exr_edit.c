@@ -40,6 +40,10 @@ static const cli_option options[] = {
     {.name = "overwrite", .summary = "let --output replace a file"},
     {.name = "backup", .summary = "keep the old file as NAME.bak"},
     {.name = "copy", .summary = "write a new file that takes the old one's name, never into the file itself"},
+    {.name = "insert",
+     .summary =
+         "insert blocks also into files of one part with scan lines: a kill at that moment leaves a file that OpenEXR "
+         "before 3.3 cannot read until the next edit"},
     {.name = "sync", .summary = "wait for the disk after every step: safe when power fails, too"},
     {.name = "json", .summary = "write a JSON array with an object for each file"},
     {0},
@@ -291,7 +295,8 @@ static int run(const cli_arguments *arguments)
                     .output = cli_text(arguments, "output", NULL),
                     .replace = cli_given(arguments, "overwrite"),
                     .copy = cli_given(arguments, "copy"),
-                    .sync = cli_given(arguments, "sync")},
+                    .sync = cli_given(arguments, "sync"),
+                    .insert = cli_given(arguments, "insert")},
         .backup = cli_given(arguments, "backup"),
         .json = cli_given(arguments, "json"),
     };

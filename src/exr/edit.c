@@ -51,8 +51,10 @@ static smalti_result load(smalti__exr_edit *edit, smalti_error *error)
 {
     SMALTI__TRY(smalti_exr_open_fd(edit->exr, edit->fd, edit->path, error));
     const smalti_exr_header *header = smalti_exr_header_get(edit->exr);
-    for (uint32_t p = 0; p < header->part_count; p++)
+    for (uint32_t p = 0; p < header->part_count; p++) {
         edit->chunk_count += header->parts[p].chunk_count;
+        edit->foreign = edit->foreign || header->parts[p].kind == SMALTI_EXR_OTHER;
+    }
     edit->table_size = header->tables_end - header->header_bytes;
     edit->old_size = header->header_bytes;
     edit->old_bytes = malloc(edit->old_size); /* its values are in memory already, within the reader's limit */

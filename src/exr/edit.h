@@ -22,6 +22,7 @@ typedef struct smalti__exr_edit {
     size_t old_size, new_size;
     uint64_t table_size;  /* bytes of all offset tables together */
     uint64_t chunk_count; /* of all parts */
+    bool foreign;         /* there are chunks of unknown types: nobody knows where they end */
     bool had_pad;         /* a killed edit's attribute was there: chunks may stand in a strange order */
     smalti_exr_edit_result result;
 } smalti__exr_edit;

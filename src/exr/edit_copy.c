@@ -12,7 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 1 << 20 };
+/* A copy of a large file gets room before its pixels, so that the next edit needs none: for the tables twice. */
+enum { COPY_BYTES = 1 << 20, LARGE = 1 << 20, ROOM = 4096 };
 
 typedef struct copy {
     smalti__exr_edit *edit;
@@ -175,14 +176,18 @@ static smalti_result copy_all(copy *c)
     uint64_t old_end = edit->old_size + edit->table_size, file_bytes = edit->exr->header.file_bytes;
     SMALTI__TRY(smalti__exr_check(edit->exr, &check, c->error));
     edit->result.way = SMALTI_EXR_COPIED;
-    if (edit->had_pad && check.verdict == SMALTI_EXR_GOOD)
+    bool good = check.verdict == SMALTI_EXR_GOOD && !edit->foreign;
+    if (edit->had_pad && good)
         return copy_in_order(c);
     uint64_t block = !fstat(c->fd, &status) && status.st_blksize > 4096 ? (uint64_t)status.st_blksize : 4096;
-    if (check.verdict == SMALTI_EXR_GOOD && clone_pixels(c, block))
+    if (good && clone_pixels(c, block))
         return write_head(c);
-    c->shift = (uint64_t)edit->new_size - edit->old_size;
+    uint64_t first = good ? first_chunk(edit) : old_end, to = edit->new_size + edit->table_size;
+    if (good && file_bytes >= LARGE)
+        to += edit->table_size + ROOM;
+    c->shift = to - first;
     SMALTI__TRY(write_head(c));
-    return copy_range(c, old_end, edit->new_size + edit->table_size, file_bytes - old_end);
+    return copy_range(c, first, to, file_bytes - first);
 }
 
 /* ---- Names ---- */

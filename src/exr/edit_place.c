@@ -18,7 +18,8 @@
  *      is cut to its length.
  *
  * That needs the bytes of the header that change, from the first to the end of the attribute's head, to lie in one page, and
- * no entry to be changed to lie across two; otherwise edit_copy.c makes a new file. */
+ * no entry to be changed to lie across two; otherwise edit_copy.c makes a new file. And in files of one part with scan lines
+ * no chunk is moved unless asked for: the C++ library before OpenEXR 3.3 takes for granted that they follow each other. */
 #include "exr/edit.h"
 
 #include <errno.h>
@@ -68,18 +69,51 @@ static smalti_result barrier(place *p)
 
 /* ---- One write ---- */
 
-/* First and last difference of the new header and tables against the old bytes; true when one write in a page does it. */
-static bool fits_one_page(const smalti__exr_edit *edit, uint64_t *from, uint64_t *to)
+/* Where the headers begin and, as they may have the same size, end to differ. */
+static void find_differences(const smalti__exr_edit *edit, uint64_t *from, uint64_t *to)
 {
-    if (edit->old_size == edit->new_size) {
-        *from = 0, *to = edit->old_size;
-        while (*from < *to && edit->old_bytes[*from] == edit->new_bytes[*from])
-            ++*from;
-        while (*to > *from && edit->old_bytes[*to - 1] == edit->new_bytes[*to - 1])
-            --*to;
-        return in_one_page(*from, *to);
-    }
-    return false;
+    uint64_t common = edit->old_size < edit->new_size ? edit->old_size : edit->new_size;
+    *from = 0;
+    while (*from < common && edit->old_bytes[*from] == edit->new_bytes[*from])
+        ++*from;
+    *to = edit->old_size;
+    while (edit->old_size == edit->new_size && *to > *from && edit->old_bytes[*to - 1] == edit->new_bytes[*to - 1])
+        --*to;
+}
+
+/* A header of the same size. */
+static smalti_result patch_header(place *p, bool *done)
+{
+    smalti__exr_edit *edit = p->edit;
+    uint64_t from, to;
+    find_differences(edit, &from, &to);
+    if (edit->had_pad || edit->old_size != edit->new_size || !in_one_page(from, to))
+        return SMALTI_OK;
+    *done = true;
+    edit->result.way = SMALTI_EXR_PATCHED;
+    SMALTI__TRY(put(p, from, edit->new_bytes + from, to - from));
+    return barrier(p);
+}
+
+static void fill_tables(const place *p, uint64_t shift);
+
+/* A header of another size, when it lies in one page with the tables, and they end before the pixels. */
+static smalti_result patch_tables(place *p, bool *done)
+{
+    smalti__exr_edit *edit = p->edit;
+    uint8_t page[SMALTI__EXR_KILL_PAGE] = {0};
+    uint64_t from, to, old_end = edit->old_size + edit->table_size, new_end = edit->new_size + edit->table_size;
+    find_differences(edit, &from, &to);
+    to = old_end > new_end ? old_end : new_end;
+    if (to > sizeof page || new_end > p->first_chunk)
+        return SMALTI_OK;
+    *done = true;
+    edit->result.way = SMALTI_EXR_PATCHED;
+    fill_tables(p, 0);
+    memcpy(page, edit->new_bytes, edit->new_size);
+    memcpy(page + edit->new_size, p->tables + p->ends, edit->table_size);
+    SMALTI__TRY(put(p, from, page + from, to - from));
+    return barrier(p);
 }
 
 /* ---- Planning ---- */
@@ -100,6 +134,11 @@ static bool find_moved(place *p)
         p->moved[p->moved_count++] = i;
         p->moved_bytes += extents[i].end - extents[i].begin;
     }
+    bool in_a_row = !(edit->exr->header.flags & SMALTI_EXR_FLAG_MULTI_PART) &&
+                    (edit->exr->header.parts[0].kind == SMALTI_EXR_SCANLINE ||
+                     edit->exr->header.parts[0].kind == SMALTI_EXR_DEEP_SCANLINE);
+    if (p->moved_count && in_a_row && !edit->options->insert)
+        return false;
     /* to copy much to spare a copy of all is not worth it */
     return p->moved_bytes <= p->file_bytes / 2 || p->moved_bytes < 1 << 20;
 }
@@ -108,9 +147,8 @@ static bool plan(place *p, uint64_t block)
 {
     const smalti__exr_edit *edit = p->edit;
     uint64_t tables = edit->table_size, old_end = edit->old_size + tables, new_end = edit->new_size + tables;
-    uint64_t common = edit->old_size < edit->new_size ? edit->old_size : edit->new_size;
-    while (p->first_difference < common && edit->old_bytes[p->first_difference] == edit->new_bytes[p->first_difference])
-        p->first_difference++;
+    uint64_t last;
+    find_differences(edit, &p->first_difference, &last);
     p->pad_at = edit->old_size - p->ends;
     p->dead_at = p->pad_at + PAD_HEAD;
     p->first_difference = p->first_difference < p->pad_at ? p->first_difference : p->pad_at;
@@ -392,17 +430,12 @@ static smalti_result move(place *p, smalti_error *error)
 smalti_result smalti__exr_edit_place(smalti__exr_edit *edit, bool *done, smalti_error *error)
 {
     place p = {.edit = edit, .error = error};
-    uint64_t from, to, block = SMALTI__EXR_KILL_PAGE;
+    uint64_t block = SMALTI__EXR_KILL_PAGE;
     struct stat status;
-    *done = false;
-    if (!edit->had_pad && fits_one_page(edit, &from, &to)) {
-        *done = true;
-        edit->result.way = SMALTI_EXR_PATCHED;
-        SMALTI__TRY(put(&p, from, edit->new_bytes + from, to - from));
-        return barrier(&p);
-    }
     smalti_exr_check check;
-    if (edit->had_pad || fstat(edit->fd, &status) < 0)
+    *done = false;
+    SMALTI__TRY(patch_header(&p, done));
+    if (*done || edit->had_pad || edit->foreign || fstat(edit->fd, &status) < 0)
         return SMALTI_OK;
     if (status.st_blksize > (blksize_t)block)
         block = (uint64_t)status.st_blksize;
@@ -410,7 +443,9 @@ smalti_result smalti__exr_edit_place(smalti__exr_edit *edit, bool *done, smalti_
     if (check.verdict != SMALTI_EXR_GOOD)
         return SMALTI_OK; /* its chunks are not to be moved about */
     smalti_result result = prepare(&p, error);
-    if (result == SMALTI_OK && plan(&p, block) && (!p.inserted || can_insert(edit, block))) {
+    if (result == SMALTI_OK)
+        result = patch_tables(&p, done);
+    if (result == SMALTI_OK && !*done && plan(&p, block) && (!p.inserted || can_insert(edit, block))) {
         *done = true;
         result = move(&p, error);
     }

@@ -290,6 +290,33 @@ TEST("files with missing chunks are edited by a copy, and stay as they are other
     smalti_exr_free(exr);
 }
 
+TEST("chunks of an unknown type are taken along as they are")
+{
+    make m;
+    make_begin(&m, 0x1000);
+    make_add(&m, (make_part){.name = "a", .compression = 2, .more = more});
+    make_add(&m, (make_part){.name = "b", .compression = 2});
+    make_finish(&m);
+    uint8_t *type = memmem(m.data + 300, m.size - 300, "scanlineimage", 13);
+    memcpy(type, "newkindofpart", 13);
+    uint64_t first = smalti__le64(m.data + m.header_end);
+    uint8_t chunk[100];
+    memcpy(chunk, m.data + first, sizeof chunk);
+    const char *path = write_make(&m, "unknown.exr");
+    edit(path, set("owner", "a longer name than before"));
+    size_t size = 0;
+    uint8_t *data = file_read(path, &size);
+    CHECK(data && memmem(data, size, "a longer name than before", 25));
+    smalti_exr *exr;
+    CHECK_OK(smalti_exr_new(NULL, &exr, &error), error);
+    CHECK_OK(smalti_exr_open_memory(exr, data, size, "a.exr", &error), error);
+    const smalti_exr_part *parts = smalti_exr_header_get(exr)->parts;
+    CHECK_INT(parts[0].kind, SMALTI_EXR_OTHER);
+    CHECK(!memcmp(data + smalti__le64(data + parts[0].table_offset), chunk, sizeof chunk));
+    smalti_exr_free(exr);
+    free(data);
+}
+
 /* ---- Killed ---- */
 
 /* Makes the change in a process that is killed at its stop-th stop, of which there are two for each system call. Gives 1 when it came
@@ -365,15 +392,28 @@ TEST("a kill at any system call leaves the old file or the new one: a value of t
     kill_everywhere(write_simple("kill-patch.exr", 100), set("owner", "somebodx"), NULL);
 }
 
-TEST("… a longer value")
+TEST("… a longer value, by a copy")
 {
-    const char *path = write_simple("kill-insert.exr", 300);
+    const char *path = write_simple("kill-longer.exr", 300);
     kill_everywhere(path, set("owner", "somebody with a name that is longer than it was before"), NULL);
 }
 
-TEST("… a shorter value, which needs no room")
+TEST("… a longer value, for which blocks are inserted")
 {
-    kill_everywhere(write_simple("kill-move.exr", 300), set("owner", "x"), NULL);
+    const smalti_exr_edit_options options = {.size = sizeof options, .insert = true};
+    const char *path = write_simple("kill-insert.exr", 300);
+    kill_everywhere(path, set("owner", "somebody with a name that is longer than it was before"), &options);
+}
+
+TEST("… a shorter value, with chunks that move")
+{
+    const smalti_exr_edit_options options = {.size = sizeof options, .insert = true};
+    kill_everywhere(write_simple("kill-move.exr", 600), set("owner", "x"), &options);
+}
+
+TEST("… a shorter value, in one page")
+{
+    kill_everywhere(write_simple("kill-shorter.exr", 60), set("owner", "x"), NULL);
 }
 
 TEST("… room that is there already")
@@ -381,7 +421,7 @@ TEST("… room that is there already")
     make m;
     make_begin(&m, 0);
     m.gap = 20000;
-    make_add(&m, (make_part){.compression = 2, .window = {0, 0, 19, 299}, .more = more});
+    make_add(&m, (make_part){.compression = 2, .window = {0, 0, 19, 599}, .more = more});
     make_finish(&m);
     kill_everywhere(write_make(&m, "kill-gap.exr"), set("owner", "somebody with a longer name"), NULL);
 }
@@ -393,7 +433,8 @@ TEST("… a file of many parts")
 
 TEST("… a file that is smaller than the room it needs")
 {
-    kill_everywhere(write_simple("kill-small.exr", 3), set("owner", "somebody with a longer name"), NULL);
+    const smalti_exr_edit_options options = {.size = sizeof options, .insert = true};
+    kill_everywhere(write_simple("kill-small.exr", 3), set("owner", "somebody with a longer name"), &options);
 }
 
 TEST("… a copy")
@@ -404,26 +445,57 @@ TEST("… a copy")
 
 TEST("… with the disk waited for")
 {
-    const smalti_exr_edit_options options = {.size = sizeof options, .sync = true};
+    const smalti_exr_edit_options options = {.size = sizeof options, .sync = true, .insert = true};
     kill_everywhere(write_simple("kill-sync.exr", 60), set("owner", "somebody with a longer name"), &options);
 }
 
-TEST("an edit in the file itself is one where the file system can")
+static smalti_exr_way edit_with(const char *path, const char *owner, bool insert)
 {
-    const char *path = write_simple("way.exr", 300);
+    smalti_exr_change one = set("owner", owner);
+    smalti_exr_edit_options options = {.size = sizeof options, .insert = insert};
+    smalti_exr_edit_result result;
+    CHECK_OK(smalti_exr_edit(path, &one, 1, &options, &result, &error), error);
+    return result.way;
+}
+
+static const char long_name[] = "somebody with a longer name",
+                  longer_name[] = "somebody with a name that is even longer";
+
+TEST("the way is the one that costs least and is safe")
+{
+    const char *path = write_simple("way.exr", 600); /* tables of more than a page */
     int fd = open(path, O_RDWR);
     bool can = !fallocate(fd, 0x20 /* FALLOC_FL_INSERT_RANGE */, 4096, 4096);
     close(fd);
-    path = write_simple("way.exr", 300);
+    path = write_simple("way.exr", 600);
     struct stat before, after;
     CHECK(!stat(path, &before));
-    smalti_exr_way way = edit(path, set("owner", "somebody with a longer name"));
+    CHECK(edit_with(path, long_name, false) >= SMALTI_EXR_CLONED); /* scan lines stay in a row */
+    CHECK_INT(edit_with(write_simple("short.exr", 20), "x", false), SMALTI_EXR_PATCHED);
     if (!can)
         TEST_SKIP("this file system cannot insert");
-    CHECK_INT(way, SMALTI_EXR_INSERTED);
+    path = write_simple("way.exr", 600);
+    CHECK(!stat(path, &before));
+    CHECK_INT(edit_with(path, long_name, true), SMALTI_EXR_INSERTED);
     CHECK(!stat(path, &after) && before.st_ino == after.st_ino);
-    CHECK_INT(edit(path, set("owner", "somebody with a name that is longer than it was before")), SMALTI_EXR_MOVED);
-    CHECK_INT(edit(path, set("owner", "short")), SMALTI_EXR_MOVED);
+    make m;
+    make_simple(&m, (make_part){.kind = MAKE_TILED, .compression = 2, .window = {0, 0, 200, 200}, .more = more});
+    path = write_make(&m, "way-tiled.exr");
+    CHECK_INT(edit_with(path, long_name, false), SMALTI_EXR_INSERTED);
+    CHECK_INT(edit_with(path, longer_name, false), SMALTI_EXR_MOVED);
+    CHECK_INT(edit_with(path, "x", false), SMALTI_EXR_MOVED);
+}
+
+TEST("a copy of a large file leaves room for the next edit")
+{
+    make m;
+    make_simple(&m, (make_part){.compression = 2, .window = {0, 0, 799, 599}, .more = more});
+    const char *path = write_make(&m, "room.exr");
+    state before = look_at(path);
+    CHECK(edit_with(path, long_name, false) >= SMALTI_EXR_CLONED);
+    CHECK_INT(edit_with(path, longer_name, false), SMALTI_EXR_MOVED);
+    CHECK_INT(edit_with(path, "x", false), SMALTI_EXR_MOVED);
+    CHECK(look_at(path).pixels == before.pixels);
 }
 
 /* ---- Values from text ---- */
