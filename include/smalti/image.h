@@ -104,7 +104,7 @@ SMALTI_API const smalti_format_info *smalti_format_describe(size_t index);
 typedef struct smalti_encode_options {
     size_t size; /**< sizeof(smalti_encode_options) */
     char format
-        [8]; /**< "png", "jpeg", "webp", "avif", "tiff", "pnm"; empty: by the file name's extension, png without one */
+        [8]; /**< "png", "jpeg", "webp", "avif", "tiff", "pnm", "exr"; empty: by the file name's extension, png without one */
     uint32_t quality; /**< 1…100; default 80, for AVIF 50 */
     uint32_t subsampling; /**< chroma of JPEG and AVIF: 420, 422, 444; default 420, for AVIF 444 */
     uint32_t png_effort; /**< PNG: 1 (fastest) … 9 (smallest), default 4 */

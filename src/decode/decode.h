@@ -20,6 +20,8 @@ typedef struct smalti__metadata {
     smalti__blob icc;  /* ICC profile, decompressed */
     smalti__blob exif; /* TIFF structure, without "Exif\0\0" */
     smalti__blob xmp;  /* packet, without its identifier */
+    smalti__blob exr;  /* EXR attributes as they stand in a header, but those that say how pixels are stored */
+    bool exr_long_names; /* some of them have names of more than 31 bytes */
 } smalti__metadata;
 
 void smalti__metadata_clear(smalti__metadata *metadata);

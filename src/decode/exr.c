@@ -41,6 +41,7 @@ static void exr_close(smalti__decoder *decoder)
     smalti__exr_bands_end(self);
     smalti__exr_rows_end(self);
     smalti_exr_free(self->exr);
+    smalti__metadata_clear(&decoder->metadata);
     free(self);
 }
 
@@ -68,6 +69,7 @@ static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
     if (base->options.head_only)
         return SMALTI_OK;
     SMALTI__TRY(check_pixels(self, error));
+    SMALTI__TRY(smalti__exr_keep_attributes(self, error));
     if (!smalti__add(smalti__exr_bands_bytes(self), smalti__exr_rows_bytes(self), &base->work_bytes))
         base->work_bytes = SIZE_MAX;
     return SMALTI_OK;

@@ -69,6 +69,9 @@ smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error)
 /* … and fills in info by them. */
 void smalti__exr_describe(smalti__exr_decoder *self);
 
+/* … and keeps the part's attributes, for an output that can hold them. */
+smalti_result smalti__exr_keep_attributes(smalti__exr_decoder *self, smalti_error *error);
+
 /* exr_bands.c */
 size_t smalti__exr_bands_bytes(smalti__exr_decoder *self); /* upper bound of its memory; SIZE_MAX: too much */
 smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *error);

@@ -261,6 +261,53 @@ smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error)
     return SMALTI_OK;
 }
 
+/* ---- attributes ---- */
+
+static bool is_kept(const smalti_exr_attribute *attribute)
+{
+    static const char *const own[] = {
+        "channels", "compression", "dataWindow", "displayWindow",      "lineOrder", "tiles",     "name",
+        "type",     "chunkCount",  "version",    "maxSamplesPerPixel", "preview",   "multiView", "dwaCompressionLevel"};
+    for (size_t i = 0; i < SMALTI__COUNT(own); i++)
+        if (!strcmp(attribute->name, own[i]))
+            return false;
+    return attribute->value != NULL;
+}
+
+static size_t attribute_bytes(const smalti_exr_attribute *attribute)
+{
+    return strlen(attribute->name) + strlen(attribute->type_name) + 6 + attribute->size;
+}
+
+smalti_result smalti__exr_keep_attributes(smalti__exr_decoder *self, smalti_error *error)
+{
+    const smalti__decode_options *options = &self->base.options;
+    const smalti_exr_part *part = self->part;
+    smalti__metadata *metadata = &self->base.metadata;
+    size_t size = 0, most = options->max_metadata ? options->max_metadata : 16 << 20;
+    for (uint32_t i = 0; i < part->attribute_count; i++)
+        size += is_kept(&part->attributes[i]) ? attribute_bytes(&part->attributes[i]) : 0;
+    if (size > most) {
+        smalti__decoder_warn(options, "attributes of %zu bytes dropped, more than %zu", size, most);
+        return SMALTI_OK;
+    }
+    metadata->exr.data = malloc(size + 1);
+    if (!metadata->exr.data)
+        return smalti__fail_nomem(error, size + 1);
+    for (uint32_t i = 0; i < part->attribute_count; i++) {
+        const smalti_exr_attribute *attribute = &part->attributes[i];
+        if (!is_kept(attribute))
+            continue;
+        /* they stand in the file as they are to stand in the next one */
+        memcpy(metadata->exr.data + metadata->exr.size, self->base.source->data + attribute->offset,
+               attribute_bytes(attribute));
+        metadata->exr.size += attribute_bytes(attribute);
+        metadata->exr_long_names = metadata->exr_long_names || strlen(attribute->name) > SMALTI__EXR_NAME_SHORT ||
+                                   strlen(attribute->type_name) > SMALTI__EXR_NAME_SHORT;
+    }
+    return SMALTI_OK;
+}
+
 /* ---- info ---- */
 
 static void describe_colors(const smalti__exr_decoder *self, smalti_info *info)

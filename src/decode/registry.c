@@ -14,6 +14,7 @@ void smalti__metadata_clear(smalti__metadata *metadata)
     free(metadata->icc.data);
     free(metadata->exif.data);
     free(metadata->xmp.data);
+    free(metadata->exr.data);
     *metadata = (smalti__metadata){0};
 }
 

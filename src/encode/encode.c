@@ -4,13 +4,9 @@
 
 #include <strings.h>
 
-const smalti__encoder_format *const smalti__encoder_formats[] = {&smalti__encoder_png,
-                                                                 &smalti__encoder_jpeg,
-                                                                 &smalti__encoder_webp,
-                                                                 &smalti__encoder_avif,
-                                                                 &smalti__encoder_tiff,
-                                                                 &smalti__encoder_pnm,
-                                                                 NULL};
+const smalti__encoder_format *const smalti__encoder_formats[] = {
+    &smalti__encoder_png,  &smalti__encoder_jpeg, &smalti__encoder_webp, &smalti__encoder_avif,
+    &smalti__encoder_tiff, &smalti__encoder_pnm,  &smalti__encoder_exr,  NULL};
 
 const smalti__encoder_format *smalti__encoder_find(const char *name)
 {
@@ -27,11 +23,15 @@ const smalti__encoder_format *smalti__encoder_find(const char *name)
 
 smalti_result smalti__encoder_fit(const smalti__encoder_format *format, smalti__shape *shape, smalti_error *error)
 {
-    shape->premultiplied = false;
-    if (!(format->samples >> shape->sample & 1))
-        shape->sample = format->samples >> SMALTI_SAMPLE_U16 & 1 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
+    static const smalti_sample widest[] = {SMALTI_SAMPLE_U16, SMALTI_SAMPLE_U8, SMALTI_SAMPLE_F32};
+    bool has = format->samples >> shape->sample & 1;
+    for (size_t i = 0; i < SMALTI__COUNT(widest) && !has; i++) {
+        shape->sample = widest[i];
+        has = format->samples >> widest[i] & 1;
+    }
     if (!(format->channels >> shape->channels & 1) && shape->channels % 2 == 0)
         shape->channels--;
+    shape->premultiplied = format->linear && shape->channels % 2 == 0;
     if (shape->width > format->max_width || shape->height > format->max_height)
         return smalti__fail(error, SMALTI_E_LIMIT, "%u × %u pixels are more than %s can hold", shape->width,
                             shape->height, format->name);

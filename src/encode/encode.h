@@ -20,6 +20,8 @@ typedef struct smalti__encode_params {
     uint32_t colors;      /* PNG: at most so many colours in a palette, 2…256; 0: no palette */
     uint32_t dither;      /* … 0 none … 100 full, in percent */
     uint32_t tiff_compression; /* smalti__tiff_compression */
+    uint32_t exr_compression; /* SMALTI__EXR_… */
+    bool exr_half;        /* EXR: samples of 16 bits; else of 32 */
     uint32_t loops;       /* of an animation; 0: for ever */
     bool animation;       /* several frames follow, each begun by next_frame */
     const smalti__metadata *metadata; /* what to write of it is already decided; borrowed; may be NULL */
@@ -33,6 +35,9 @@ typedef struct smalti__encode_params {
 
 /* TIFF: choices of output.tiff_compression, in order. */
 enum { SMALTI__TIFF_LZW, SMALTI__TIFF_DEFLATE, SMALTI__TIFF_PACKBITS, SMALTI__TIFF_NONE };
+
+/* EXR: choices of output.exr_compression, in order. */
+enum { SMALTI__EXR_ZIP, SMALTI__EXR_ZIPS, SMALTI__EXR_NONE };
 
 enum { SMALTI__PLANE_ROWS_MAX = 64 };
 
@@ -50,6 +55,7 @@ typedef struct smalti__encoder_format {
     const char *const *extensions; /* the first is used for new files */
     uint32_t samples;              /* bit (1 << smalti_sample) for each accepted */
     uint32_t channels;             /* bit (1 << n) for each accepted */
+    bool linear; /* it holds linear light, colours multiplied by alpha */
     uint32_t max_width, max_height;
     uint32_t default_quality; /* what quality 0 stands for; 0: the format is lossless */
     /* Upper bound of the memory that open and write take. */
@@ -82,6 +88,7 @@ extern const smalti__encoder_format smalti__encoder_avif;
 extern const smalti__encoder_format smalti__encoder_tiff;
 extern const smalti__encoder_format smalti__encoder_pnm;
 extern const smalti__encoder_format smalti__encoder_webp;
+extern const smalti__encoder_format smalti__encoder_exr;
 
 /* Keeps rows in params.image instead of writing to a sink; not in the registry. */
 extern const smalti__encoder_format smalti__encoder_pixels;

@@ -53,6 +53,34 @@ void smalti__exr_half_c(float *dst, const uint8_t *src, size_t count)
         dst[i] = half_to_float((uint32_t)src[2 * i] | (uint32_t)src[2 * i + 1] << 8);
 }
 
+static uint32_t float_to_half(float value)
+{
+    uint32_t bits, sign;
+    memcpy(&bits, &value, 4);
+    sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000)
+        return sign | 0x7e00 | (bits >> 13 & 0x3ff);
+    if (bits >= 0x477ff000) /* rounds to 65,536 or more */
+        return sign | 0x7c00;
+    if (bits < 0x38800000) { /* below the smallest normal one: units of 2⁻²⁴, which this sum rounds to */
+        memcpy(&value, &bits, 4);
+        value += 0.5f;
+        memcpy(&bits, &value, 4);
+        return sign | (bits - 0x3f000000);
+    }
+    return sign | ((bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13);
+}
+
+void smalti__exr_to_half_c(uint8_t *dst, const float *src, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t half = float_to_half(src[i]);
+        dst[2 * i] = (uint8_t)half;
+        dst[2 * i + 1] = (uint8_t)(half >> 8);
+    }
+}
+
 void smalti__exr_mix_c(float *dst, const float *const *planes, uint32_t channels, size_t count)
 {
     for (uint32_t c = 0; c < channels; c++)
@@ -60,8 +88,13 @@ void smalti__exr_mix_c(float *dst, const float *const *planes, uint32_t channels
             dst[i * channels + c] = planes[c][i];
 }
 
-static const smalti__exr_unpack unpack_c = {
-    "c", smalti__exr_sum_c, smalti__exr_skip_c, smalti__exr_weave_c, smalti__exr_half_c, smalti__exr_mix_c};
+static const smalti__exr_unpack unpack_c = {"c",
+                                            smalti__exr_sum_c,
+                                            smalti__exr_skip_c,
+                                            smalti__exr_weave_c,
+                                            smalti__exr_half_c,
+                                            smalti__exr_to_half_c,
+                                            smalti__exr_mix_c};
 
 static _Atomic uint32_t allowed = UINT32_MAX;
 

@@ -21,6 +21,8 @@ typedef struct smalti__exr_unpack {
     void (*weave)(uint8_t *dst, const uint8_t *even, const uint8_t *odd, size_t count);
     /* Little-endian binary16 to float, exactly; NaNs become quiet. src is not aligned. */
     void (*half)(float *dst, const uint8_t *src, size_t count);
+    /* The other way, to the nearest, ties to even; too large ones become infinity. */
+    void (*to_half)(uint8_t *dst, const float *src, size_t count);
     /* Planes to pixels of 3 or 4 samples. */
     void (*mix)(float *dst, const float *const *planes, uint32_t channels, size_t count);
 } smalti__exr_unpack;
@@ -35,6 +37,7 @@ uint8_t smalti__exr_sum_c(uint8_t *dst, const uint8_t *src, size_t count, uint8_
 uint8_t smalti__exr_skip_c(const uint8_t *src, size_t count, uint8_t before);
 void smalti__exr_weave_c(uint8_t *dst, const uint8_t *even, const uint8_t *odd, size_t count);
 void smalti__exr_half_c(float *dst, const uint8_t *src, size_t count);
+void smalti__exr_to_half_c(uint8_t *dst, const float *src, size_t count);
 void smalti__exr_mix_c(float *dst, const float *const *planes, uint32_t channels, size_t count);
 #if defined(__x86_64__)
 extern const smalti__exr_unpack smalti__exr_unpack_sse4, smalti__exr_unpack_avx2;

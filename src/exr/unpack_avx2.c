@@ -63,5 +63,13 @@ static TARGET void half(float *dst, const uint8_t *src, size_t count)
     smalti__exr_half_c(dst + i, src + 2 * i, count - i);
 }
 
-const smalti__exr_unpack smalti__exr_unpack_avx2 = {"avx2", sum, skip, weave, half, smalti__exr_mix_sse4};
+static TARGET void to_half(uint8_t *dst, const float *src, size_t count)
+{
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        _mm_storeu_si128((void *)(dst + 2 * i), _mm256_cvtps_ph(_mm256_loadu_ps(src + i), _MM_FROUND_TO_NEAREST_INT));
+    smalti__exr_to_half_c(dst + 2 * i, src + i, count - i);
+}
+
+const smalti__exr_unpack smalti__exr_unpack_avx2 = {"avx2", sum, skip, weave, half, to_half, smalti__exr_mix_sse4};
 #endif

@@ -101,5 +101,6 @@ TARGET void smalti__exr_mix_sse4(float *dst, const float *const *planes, uint32_
     smalti__exr_mix_c(dst + i * channels, rest, channels, count - i);
 }
 
-const smalti__exr_unpack smalti__exr_unpack_sse4 = {"sse4", sum, skip, weave, half, smalti__exr_mix_sse4};
+const smalti__exr_unpack smalti__exr_unpack_sse4 = {
+    "sse4", sum, skip, weave, half, smalti__exr_to_half_c, smalti__exr_mix_sse4};
 #endif

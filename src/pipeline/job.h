@@ -39,6 +39,8 @@ typedef struct smalti__settings {
     uint64_t png_effort, webp_effort, avif_effort;
     uint64_t colors, dither; /* of a palette PNG; 0 colours: no palette */
     uint64_t tiff_compression;
+    uint64_t exr_compression, exr_samples; /* SMALTI__EXR_SAMPLES_* */
+    uint64_t depth; /* bits of samples: 8, 16; 0: as the input has, and the format can */
     uint64_t max_bytes, target_quality; /* 0: none */
     char *set;    /* several outputs: "widths=320,640:formats=webp,avif" */
     char *preset; /* thumbnail, avatar, hero, social, web */
@@ -51,6 +53,7 @@ typedef struct smalti__settings {
     uint64_t kernel_ms, kernel_memory, compile_ms;
 } smalti__settings;
 
+enum { SMALTI__EXR_SAMPLES_AUTO, SMALTI__EXR_SAMPLES_HALF, SMALTI__EXR_SAMPLES_FLOAT };
 enum { SMALTI__FRAMES_FIRST, SMALTI__FRAMES_ALL };
 enum { SMALTI__LIMITS_STANDARD, SMALTI__LIMITS_STRICT, SMALTI__LIMITS_LENIENT };
 

@@ -11,6 +11,15 @@ static size_t branch_count(const smalti__task *task)
 
 /* ---- beginning ---- */
 
+/* EXR, unless it was said: what holds the input without loss. */
+static bool wants_half(const smalti__task *task, size_t index, bool asked)
+{
+    const smalti_info *info = &task->decoder->info;
+    if (smalti__plan_settings(task->lane->run->plan, index)->exr_samples != SMALTI__EXR_SAMPLES_AUTO)
+        return asked;
+    return info->sample == SMALTI_SAMPLE_U8 || (info->sample == SMALTI_SAMPLE_F32 && info->bit_depth == 16);
+}
+
 smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
 {
     smalti__branch *branch = &task->branches[index];
@@ -26,6 +35,7 @@ smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
     };
     branch->metadata = smalti__route_metadata(task->lane->run->plan, index, &branch->out,
                                               task->lane->route->branches[index].profile, &task->metadata);
+    seed.params.exr_half = wants_half(task, index, seed.params.exr_half);
     seed.params.stop = &task->stop;
     seed.params.warn = smalti__task_warn;
     seed.params.user = task;

@@ -89,6 +89,9 @@ typedef struct smalti__branch_route {
     smalti__shape last; /* behind the last step */
     smalti__shape out; /* as encoded */
     smalti__profile profile; /* of its colours */
+    bool lit; /* its format holds linear light: what is none is decoded */
+    uint32_t depth; /* bits of its samples that were asked for; 0: as the input has */
+    smalti_sample shown; /* linear light is encoded for a screen, to this; 0: it stays linear */
     bool searches; /* for quality or format */
     smalti__search_options search;
     size_t flow_bytes, encode_bytes;
@@ -100,6 +103,7 @@ typedef struct smalti__route {
     smalti__shape delivered; /* as decoded: perhaps reduced */
     uint32_t reduced; /* by this divisor */
     smalti__shape in; /* stored, upright */
+    smalti__light light; /* what samples are, as decoded */
     uint32_t orientation; /* to be applied */
     size_t icc_size; /* of the profile in the file; 0: none */
     smalti__program program; /* of the plan's steps */

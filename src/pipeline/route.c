@@ -50,6 +50,8 @@ smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, size_t
         .colors = (uint32_t)settings->colors,
         .dither = (uint32_t)settings->dither,
         .tiff_compression = (uint32_t)settings->tiff_compression,
+        .exr_compression = (uint32_t)settings->exr_compression,
+        .exr_half = settings->exr_samples == SMALTI__EXR_SAMPLES_HALF,
         .metadata = metadata,
         .image = target ? &target->image : NULL,
         .pool = pool,
@@ -73,6 +75,9 @@ smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__rou
     setup.in = route->stored;
     setup.pushed = route->delivered;
     setup.reduced = route->reduced;
+    setup.light = route->light;
+    setup.shown = plan->variant_count == 1 ? route->branches[0].shown : 0;
+    setup.lit = plan->variant_count == 1 && route->branches[0].lit;
     setup.orientation = route->orientation;
     setup.rows_stay = route->relay;
     setup.icc_size = route->icc_size;
@@ -86,6 +91,9 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
     setup.steps = plan->variants[variant].steps;
     setup.step_count = plan->variants[variant].step_count;
     setup.in = setup.pushed = *in;
+    setup.light = route->program.light;
+    setup.shown = route->branches[variant].shown;
+    setup.lit = route->branches[variant].lit;
     setup.orientation = 1;
     smalti__plan_background(smalti__plan_settings(plan, variant), setup.background);
     return setup;
@@ -93,18 +101,44 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
 
 /* ---- the route ---- */
 
+/* The samples that an output has by its settings and format, of an input's. */
+static smalti_sample fit_sample(const smalti__branch_route *branch, smalti_sample in)
+{
+    smalti_error error;
+    smalti__shape shape = {1, 1, 3, in, false};
+    if (branch->depth)
+        shape.sample = branch->depth == 8 ? SMALTI_SAMPLE_U8 : SMALTI_SAMPLE_U16;
+    if (branch->searches && branch->search.candidate_count > 1) /* each candidate fits it for itself */
+        return shape.sample == SMALTI_SAMPLE_U8 ? SMALTI_SAMPLE_U8 : SMALTI_SAMPLE_U16;
+    return smalti__encoder_fit(branch->format, &shape, &error) < 0 ? in : shape.sample;
+}
+
 smalti_result smalti__route_fit(const smalti__branch_route *branch, const smalti__shape *in, const smalti__shape *last,
                                 smalti__shape *out, smalti_error *error)
 {
     *out = *last;
     if (!branch->format)
         return SMALTI_OK; /* nobody sees it */
-    out->sample = in->sample; /* the input's again, whatever the steps took */
+    out->sample = fit_sample(branch, in->sample); /* the input's again, whatever the steps took */
     if (!branch->searches || branch->search.candidate_count == 1)
         return smalti__encoder_fit(branch->format, out, error);
-    out->premultiplied = false; /* each candidate fits it for itself */
-    out->sample = out->sample == SMALTI_SAMPLE_U8 ? SMALTI_SAMPLE_U8 : SMALTI_SAMPLE_U16;
+    out->premultiplied = false;
     return SMALTI_OK;
+}
+
+/* What is known of an output before its rows are. */
+static void begin_branch(const smalti_plan *plan, smalti__route *route, size_t variant,
+                         const smalti__encoder_format *format)
+{
+    smalti__branch_route *branch = &route->branches[variant];
+    branch->format = format;
+    branch->lit = format && format->linear;
+    branch->depth = (uint32_t)smalti__plan_settings(plan, variant)->depth;
+    branch->searches = smalti__plan_search(plan, variant, format, &branch->search);
+    if (!format || !route->light.linear)
+        return;
+    smalti_sample sample = fit_sample(branch, SMALTI_SAMPLE_F32);
+    branch->shown = sample == SMALTI_SAMPLE_F32 ? 0 : sample;
 }
 
 static smalti_result branch_route(const smalti_plan *plan, smalti__route *route, size_t variant, smalti_error *error)
@@ -112,7 +146,6 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
     smalti__branch_route *branch = &route->branches[variant];
     branch->last = route->program.shape;
     branch->profile = route->program.profile;
-    branch->searches = smalti__plan_search(plan, variant, branch->format, &branch->search);
     if (plan->variant_count > 1) {
         SMALTI__CLEANUP_FREE smalti__program *program = malloc(sizeof *program);
         smalti__flow_setup setup = smalti__route_branch_flow(plan, route, variant, &route->program.shape);
@@ -142,7 +175,8 @@ static smalti_result sum_bytes(const smalti_plan *plan, const smalti__decoder *d
                                smalti_error *error)
 {
     const smalti__metadata *metadata = &decoder->metadata; /* and a copy when it is written */
-    bool fits = smalti__add(decoder->work_bytes, 2 * (metadata->icc.size + metadata->exif.size + metadata->xmp.size),
+    bool fits = smalti__add(decoder->work_bytes,
+                            2 * (metadata->icc.size + metadata->exif.size + metadata->xmp.size + metadata->exr.size),
                             &route->decode_bytes);
     for (size_t i = 0; i < plan->variant_count; i++)
         fits = fits && smalti__add(route->flow_bytes, route->branches[i].flow_bytes, &route->flow_bytes) &&
@@ -290,6 +324,9 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     route->orientation = plan->job->settings.orient ? info->orientation : 1;
     route->strip_rows = strip_rows;
     route->icc_size = decoder->metadata.icc.size;
+    route->light = decoder->light;
+    for (size_t i = 0; i < plan->variant_count; i++)
+        begin_branch(plan, route, i, formats[i]);
     SMALTI__TRY(reduce(plan, decoder, route, error));
     smalti__program_init(&route->program, &route->stored, route->orientation, 0);
     route->in = smalti__program_upright(&route->program);
@@ -298,10 +335,8 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     route->relay = setup.rows_stay = spare_lane && plan->variant_count == 1 && formats[0] &&
                                      smalti__flow_can_stay(&route->program) &&
                                      route->in.height > smalti__flow_strip_rows(&setup, &route->program);
-    for (size_t i = 0; i < plan->variant_count; i++) {
-        route->branches[i].format = formats[i];
+    for (size_t i = 0; i < plan->variant_count; i++)
         SMALTI__TRY(branch_route(plan, route, i, error));
-    }
     const smalti__shape *out = plan->variant_count == 1 && formats[0] ? &route->branches[0].out : NULL;
     if (out) /* the conversion at the end is a part of the flow */
         SMALTI__TRY(smalti__program_convert(&route->program, out, error));
@@ -325,6 +360,8 @@ smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant,
         view = *all;
     else if (keep == SMALTI__METADATA_ICC)
         view.icc = all->icc;
+    if (keep != SMALTI__METADATA_NONE)
+        view.exr = all->exr, view.exr_long_names = all->exr_long_names;
     if (view.icc.data && (view.icc.size < 128 || memcmp(view.icc.data + 16, colors, 4)))
         view.icc = (smalti__blob){0};
     if (profile != SMALTI__PROFILE_INPUT)

@@ -99,12 +99,12 @@ static bool adapt(const double from[3], const double to[3], double matrix[3][3])
 smalti__light smalti__light_linear(const smalti__primaries *primaries)
 {
     smalti__light light = {.linear = true};
-    double from[3][3], to[3][3], adapted[3][3], white[3], srgb_white[3];
+    double from[3][3], srgb[3][3], to[3][3], adapted[3][3], white[3], srgb_white[3];
     if (!primaries || !to_xyz(primaries, from) || !white_xyz(primaries, white))
         return light;
-    to_xyz(&smalti__primaries_srgb, to);
+    to_xyz(&smalti__primaries_srgb, srgb);
     white_xyz(&smalti__primaries_srgb, srgb_white);
-    if (!invert(to, to) || !adapt(white, srgb_white, adapted))
+    if (!invert(srgb, to) || !adapt(white, srgb_white, adapted))
         return light;
     multiply(adapted, from, adapted);
     multiply(to, adapted, adapted);

@@ -2,6 +2,8 @@
  * Running a program: stages are opened as soon as their shapes are known, and rows go from one to the next. */
 #include "step/flow.h"
 
+#include "step/tone.h"
+
 struct smalti__flow {
     smalti__flow_setup setup;
     smalti__program program;
@@ -33,6 +35,10 @@ static smalti_result end_program(const smalti__flow_setup *setup, smalti__progra
 {
     /* rows need a way from the first to the last even when nothing is to be done */
     const smalti__kernels_params none = {0, 0, program->kernels};
+    if (setup->shown && !program->unknown)
+        SMALTI__TRY(smalti__program_show(program, setup->shown, error));
+    if (setup->lit && !program->unknown)
+        SMALTI__TRY(smalti__program_light(program, error));
     if (!program->count)
         SMALTI__TRY(smalti__program_add(program, &smalti__node_kernels, &none, sizeof none, &program->shape, error));
     smalti__node *first = &program->nodes[0];
@@ -45,6 +51,7 @@ smalti_result smalti__flow_program(const smalti__flow_setup *setup, smalti__prog
 {
     size_t next = 0;
     smalti__program_init(program, &setup->in, setup->orientation, setup->max_pixels);
+    program->light = setup->light;
     do
         SMALTI__TRY(smalti__program_lower(program, setup->steps, setup->step_count, &next, error));
     while (program->unknown);
@@ -143,7 +150,7 @@ static smalti_result go_on(smalti__flow *flow, smalti_error *error)
     size_t count = flow->program.count;
     SMALTI__TRY(
         smalti__program_lower(&flow->program, flow->setup.steps, flow->setup.step_count, &flow->next_step, error));
-    if (!count)
+    if (!count || !flow->program.unknown)
         SMALTI__TRY(end_program(&flow->setup, &flow->program, error));
     if (!flow->program.unknown)
         SMALTI__TRY(begin_output(flow, error));
@@ -160,6 +167,7 @@ smalti_result smalti__flow_open(const smalti__flow_setup *setup, smalti__flow **
     made->setup = *setup;
     uint64_t start = smalti__now_ns(), kernels = setup->stats->kernel_ns;
     smalti__program_init(&made->program, &setup->in, setup->orientation, setup->max_pixels);
+    made->program.light = setup->light;
     smalti_result result = go_on(made, error);
     if (result == SMALTI_OK) {
         made->strip_rows = smalti__flow_strip_rows(setup, &made->program);

@@ -25,6 +25,7 @@ const smalti__step_kind *const smalti__step_kinds[] = {
     &smalti__step_threshold,
     &smalti__step_negate,
     &smalti__step_grayscale,
+    &smalti__step_tonemap,
     NULL,
 };
 

@@ -12,6 +12,7 @@ void smalti__program_init(smalti__program *program, const smalti__shape *in, uin
     program->orientation = orientation;
     program->profile = SMALTI__PROFILE_INPUT;
     program->unknown = false;
+    program->light = (smalti__light){0};
     program->max_pixels = max_pixels;
     program->count = 0;
     program->kernel_count = 0;

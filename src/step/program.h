@@ -4,6 +4,7 @@
 #ifndef SMALTI_SRC_PROGRAM_H
 #define SMALTI_SRC_PROGRAM_H
 
+#include "pixel/light.h"
 #include "pixel/resample.h"
 #include "step/step.h"
 #include "strip/chain.h"
@@ -26,6 +27,7 @@ typedef struct smalti__program {
     smalti__profile profile; /* of its colours: the input's, or that of the last colorspace step */
     bool
         unknown; /* the last node's output will be smaller than shape, by what its pixels say: nothing follows it before */
+    smalti__light light; /* what its samples are, here */
     uint64_t max_pixels; /* of an image on its way; 0: no limit */
     size_t count;
     size_t kernel_count;

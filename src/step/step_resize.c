@@ -162,7 +162,7 @@ static smalti_result resize_lower(const smalti__step *step, smalti__program *pro
     const smalti__shape upright = smalti__program_upright(program);
     const smalti__filter filter = (smalti__filter)step->values[KERNEL].number;
     const smalti__fill fill = smalti__step_fill(step, BACKGROUND);
-    bool linear = step->values[LINEAR].number != 0;
+    bool linear = step->values[LINEAR].number != 0 && !program->light.linear; /* it is, already */
     int gravity = (int)step->values[GRAVITY].number;
     struct target target;
     find_target(step, &upright, &target);

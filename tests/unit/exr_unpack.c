@@ -2,6 +2,8 @@
  * Undoing ZIP's form and converting samples: every level gives what plain C gives, and plain C what the format says. */
 #include "test.h"
 
+#include <math.h>
+
 #include "exr/unpack.h"
 #include "exr_write.h"
 #include "pixel/png_filter.h"
@@ -80,6 +82,41 @@ TEST("all halves become the right floats at every level")
             smalti__exr_unpack_get()->half(few, src + 1, count);
             CHECK(!memcmp(few, dst, count * 4) && ((uint8_t *)few)[count * 4] == 0xee);
         }
+    }
+    smalti__exr_unpack_allow(UINT32_MAX);
+}
+
+TEST("floats become the nearest half at every level, and halves themselves")
+{
+    static float src[65536 + 9];
+    static uint8_t plain[2 * 65536 + 20], dst[2 * 65536 + 20];
+    const exr_channel channel = {"R", EXR_PIXEL_HALF, 1};
+    for (size_t level = 0; level < 3; level++) {
+        smalti__exr_unpack_allow(levels[level]);
+        for (uint32_t i = 0; i < 65536; i++)
+            src[i] = exr_value(&channel, i);
+        smalti__exr_unpack_get()->to_half(dst, src, 65536);
+        for (uint32_t i = 0; i < 65536; i++) {
+            uint32_t is = dst[2 * i] | (uint32_t)dst[2 * i + 1] << 8, quiet = (i & 0x7fff) > 0x7c00 ? 0x200 : 0;
+            if (is != (i | quiet))
+                TEST_FAIL("half %04x came back as %04x at level %zu", i, is, level);
+        }
+        /* between two halves: the nearer one, or the even one */
+        for (uint32_t i = 0; i < 0x7bff; i++) {
+            float low = src[i], high = src[i + 1], middle = low + (high - low) / 2;
+            float three[] = {middle, nextafterf(middle, low), nextafterf(middle, high)};
+            uint32_t expected[] = {i % 2 ? i + 1 : i, i, i + 1};
+            smalti__exr_unpack_get()->to_half(dst, three, 3);
+            for (int k = 0; k < 3; k++)
+                CHECK_INT(dst[2 * k] | (uint32_t)dst[2 * k + 1] << 8, expected[k]);
+        }
+        for (uint32_t i = 0; i < 65536; i++) { /* any bits: as plain C has them */
+            uint32_t bits = i * 65537u + i * 40503u;
+            memcpy(&src[i], &bits, 4);
+        }
+        smalti__exr_to_half_c(plain, src, 65535);
+        smalti__exr_unpack_get()->to_half(dst, src, 65535);
+        CHECK(!memcmp(plain, dst, 2 * 65535));
     }
     smalti__exr_unpack_allow(UINT32_MAX);
 }
