@@ -174,6 +174,12 @@ const cli_option cli_run_options[] = {
      .summary = "linear light (EXR) to what a screen shows: none|aces|filmic|reinhard; behind a colon :exposure=1.5, "
                 "transfer=srgb|linear|gamma, gamma=2.4. Without it light is cut off at 1 and encoded as sRGB where the "
                 "output has samples of integers"},
+    {.name = "lut",
+     .repeat = true,
+     .step = "lut",
+     .kind = CLI_FILE,
+     .placeholder = "FILE",
+     .summary = "colours by a table from a .cube file; behind a colon :input=srgb|linear, strength=0.5"},
     {.name = "kernel",
      .letter = 'k',
      .repeat = true,

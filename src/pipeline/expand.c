@@ -10,11 +10,13 @@
 #include "decode/decode.h"
 
 enum { DEPTH_MAX = 64 }; /* folders within folders */
+enum { PART_MAX = 512, DIGITS_MAX = 10 }; /* of a part of a pattern, in bytes; of a frame's number */
 
 struct walk {
     smalti_job *job;
     size_t base;    /* where in a path the part begins that output names keep */
     bool recursive;
+    int flags; /* of fnmatch */
     smalti_error *error;
 };
 
@@ -123,7 +125,7 @@ static smalti_result folder(const struct walk *walk, const char *dir, const stru
 static smalti_result match(const struct walk *walk, const char *dir, const char *pattern, const struct level *above)
 {
     struct level level;
-    char part[256];
+    char part[PART_MAX];
     size_t length = strcspn(pattern, "/");
     const char *rest = pattern + length + (pattern[length] == '/');
     struct dirent **entries;
@@ -145,7 +147,7 @@ static smalti_result match(const struct walk *walk, const char *dir, const char 
         struct stat status;
         if (!path)
             result = smalti__fail_nomem(walk->error, strlen(dir));
-        else if ((!any && fnmatch(part, entries[i]->d_name, FNM_PERIOD)) || stat(path, &status) < 0)
+        else if ((!any && fnmatch(part, entries[i]->d_name, walk->flags)) || stat(path, &status) < 0)
             continue;
         else if (S_ISDIR(status.st_mode))
             result = any || *rest ? match(walk, path, any ? pattern : rest, &level) : SMALTI_OK;
@@ -156,16 +158,75 @@ static smalti_result match(const struct walk *walk, const char *dir, const char 
     return result;
 }
 
+/* ---- frames ---- */
+
+/* Bytes of a place for a frame's number, "####" or "%04d", and the digits that it has at least; 0: there is none here. */
+static size_t frame_place(const char *text, size_t *digits)
+{
+    size_t size = strspn(text, "#");
+    *digits = size;
+    if (size || *text != '%')
+        return size;
+    size = 1 + strspn(text + 1, "0123456789");
+    *digits = strtoul(text + 1, NULL, 10);
+    *digits += !*digits;
+    return text[size] == 'd' && *digits <= DIGITS_MAX ? size + 1 : 0;
+}
+
+static bool has_frames(const char *name)
+{
+    size_t digits;
+    for (; *name; name++)
+        if (frame_place(name, &digits))
+            return true;
+    return false;
+}
+
+/* So many digits, or more of a number that needs them; perhaps behind a sign. */
+static void put_digits(FILE *out, size_t digits)
+{
+    static const char digit[] = "[0-9]";
+    fputs("?(-)@(", out);
+    for (size_t i = 0; i < digits; i++)
+        fputs(digit, out);
+    fputs("|[1-9]", out);
+    for (size_t i = 1; i < digits; i++)
+        fputs(digit, out);
+    fprintf(out, "+(%s))", digit);
+}
+
+/* A pattern for fnmatch, with its extensions where there are frames. Owned; NULL: no memory. */
+static char *translate(const char *pattern)
+{
+    char *text = NULL;
+    size_t size, digits;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    while (*pattern) {
+        size_t place = frame_place(pattern, &digits);
+        if (place)
+            put_digits(out, digits < DIGITS_MAX ? digits : DIGITS_MAX);
+        else
+            fputc(*pattern, out);
+        pattern += place ? place : 1;
+    }
+    return fclose(out) ? (free(text), NULL) : text;
+}
+
 static smalti_result expand_pattern(struct walk *walk, const char *name)
 {
-    size_t fixed = strcspn(name, "*?[");
+    bool frames = has_frames(name);
+    size_t fixed = strcspn(name, frames ? "*?[#%" : "*?[");
     while (fixed && name[fixed - 1] != '/')
         fixed--;
     SMALTI__CLEANUP_FREE char *dir = strndup(name, fixed);
-    if (!dir)
-        return smalti__fail_nomem(walk->error, fixed);
+    SMALTI__CLEANUP_FREE char *pattern = frames ? translate(name + fixed) : strdup(name + fixed);
+    if (!dir || !pattern)
+        return smalti__fail_nomem(walk->error, strlen(name));
     walk->base = fixed;
-    return match(walk, dir, name + fixed, NULL);
+    walk->flags = frames ? FNM_PERIOD | FNM_EXTMATCH : FNM_PERIOD;
+    return match(walk, dir, pattern, NULL);
 }
 
 static smalti_result expand_folder(struct walk *walk, const char *name)
@@ -184,7 +245,7 @@ smalti_result smalti_job_input_expand(smalti_job *job, const char *name, bool re
         return smalti__fail(error, SMALTI_E_INVALID, "an input has an empty name");
     bool there = stat(name, &status) == 0;
     /* a file that is not there is a task that will fail, and the others go on */
-    if (there ? !S_ISDIR(status.st_mode) : !strpbrk(name, "*?["))
+    if (there ? !S_ISDIR(status.st_mode) : !strpbrk(name, "*?[") && !has_frames(name))
         return smalti_job_input_add(job, name, error);
     SMALTI__TRY(there ? expand_folder(&walk, name) : expand_pattern(&walk, name));
     if (job->input_count == before)

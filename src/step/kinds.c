@@ -26,6 +26,7 @@ const smalti__step_kind *const smalti__step_kinds[] = {
     &smalti__step_negate,
     &smalti__step_grayscale,
     &smalti__step_tonemap,
+    &smalti__step_lut,
     NULL,
 };
 

@@ -28,6 +28,7 @@ extern const smalti__step_kind smalti__step_negate;
 extern const smalti__step_kind smalti__step_grayscale;
 extern const smalti__step_kind smalti__step_colorspace;
 extern const smalti__step_kind smalti__step_tonemap;
+extern const smalti__step_kind smalti__step_lut;
 
 /* Values of the kernel step. */
 enum { SMALTI__KERNEL_MODULE, SMALTI__KERNEL_PARAMS };

@@ -181,6 +181,30 @@ TEST("folders and patterns become sorted inputs that keep their folders")
     remove_folder();
 }
 
+TEST("a place for a frame's number takes the numbers of a sequence")
+{
+    make_folder();
+    touch("in/shot.0001.exr"), touch("in/shot.0012.exr"), touch("in/shot.10000.exr"), touch("in/shot.01.exr");
+    touch("in/shot.00013.exr"), touch("in/shot.abcd.exr"), touch("in/shot.-0003.exr"), touch("in/a#b.exr");
+    smalti_job *job = NULL;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    CHECK_OK(smalti_job_input_expand(job, "in/shot.####.exr", false, &error), error);
+    CHECK_INT(job->input_count, 4); /* not 00013, which has one digit too many, nor 01 */
+    CHECK_STR(job->inputs[0].name, "shot.-0003.exr");
+    CHECK_STR(job->inputs[1].name, "shot.0001.exr");
+    CHECK_STR(job->inputs[3].name, "shot.10000.exr");
+    CHECK_OK(smalti_job_input_expand(job, "in/shot.%04d.exr", false, &error), error);
+    CHECK_INT(job->input_count, 8);
+    CHECK_OK(smalti_job_input_expand(job, "i*/shot.%d.exr", false, &error), error);
+    CHECK_INT(job->input_count, 9); /* only 10000 has no zeros before it */
+    CHECK_OK(smalti_job_input_expand(job, "in/a#b.exr", false, &error), error); /* the file's own name */
+    CHECK_INT(job->input_count, 10);
+    CHECK_INT(smalti_job_input_expand(job, "in/shot.########.exr", false, &error), SMALTI_E_INVALID);
+    CHECK_HAS(error.message, "nothing matches");
+    smalti_job_free(job);
+    remove_folder();
+}
+
 TEST("a folder that contains itself by a link is read once")
 {
     make_folder();
