@@ -265,6 +265,8 @@ typedef struct smalti_exr_check {
     uint64_t mislabelled; /**< part number or coordinates are not those of its place in the table */
     uint64_t impossible; /**< sizes that cannot be */
     uint64_t overlapping; /**< begin inside another chunk */
+    uint64_t undecodable; /**< whose bytes cannot be decompressed; smalti_exr_check_pixels only */
+    uint64_t unchecked; /**< good, but of deep data or a compression that cannot be decoded: not decompressed; likewise */
     uint64_t unused_bytes; /**< of the file, behind its tables, that belong to no chunk */
     uint64_t end; /**< in the file: end of the last chunk */
     uint64_t fault_offset; /**< in the file: of the first fault, SMALTI_NO_OFFSET when there is none */
@@ -277,6 +279,13 @@ typedef struct smalti_exr_check {
  */
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_check_structure(smalti_exr *exr, smalti_exr_check *check,
                                                                       smalti_error *error);
+
+/**
+ * The same, and decompresses every chunk that is good so far. It takes as long as reading all pixels, and finds most flipped
+ * bits; not those in samples that are stored without compression. Chunks larger than the reader may hold are LIMIT.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_exr_check_pixels(smalti_exr *exr, smalti_exr_check *check,
+                                                                   smalti_error *error);
 
 /** What a repair did. */
 typedef struct smalti_exr_repair {

@@ -9,6 +9,7 @@ static int run(const cli_arguments *arguments);
 static const cli_option options[] = {
     {.group = "Options", .name = "recursive", .letter = 'r', .summary = "take folders with everything below them"},
     {.name = "json", .summary = "write a JSON array with an object for each file"},
+    {.name = "deep", .summary = "decompress every chunk too: finds flipped bits inside them"},
     {.name = "bad", .summary = "leave out files that are good"},
     {.name = "repair",
      .kind = CLI_FILE,
@@ -39,7 +40,7 @@ const cli_command cli_exr_check = {
                    "unfinished (offsets of "
                    "0: the writer did not come to its end), truncated, damaged, or unreadable (the header is wrong). "
                    "Pixels are not "
-                   "decoded: flipped bits inside a chunk are not seen.\n\n"
+                   "decoded: flipped bits inside a chunk are seen with --deep only.\n\n"
                    "The exit code is 3 when a file is not good.",
     .options = options,
     .examples = examples,
@@ -50,7 +51,7 @@ const cli_command cli_exr_check = {
 };
 
 typedef struct check_work {
-    bool json, bad_only;
+    bool json, bad_only, deep;
 } check_work;
 
 static void counts_json(const smalti_exr_check *check, cli_buffer *out)
@@ -67,6 +68,8 @@ static void counts_json(const smalti_exr_check *check, cli_buffer *out)
         {"mislabelled", check->mislabelled},
         {"impossible", check->impossible},
         {"overlapping", check->overlapping},
+        {"undecodable", check->undecodable},
+        {"unchecked", check->unchecked},
         {"unused_bytes", check->unused_bytes},
     };
     for (size_t i = 0; i < CLI_COUNT(counts); i++)
@@ -139,7 +142,8 @@ static smalti_result check_one(void *user, smalti_exr *exr, const char *path, si
     smalti_exr_check check;
     smalti_result result = smalti_exr_open(exr, path, error);
     if (result == SMALTI_OK)
-        result = smalti_exr_check_structure(exr, &check, error);
+        result =
+            work->deep ? smalti_exr_check_pixels(exr, &check, error) : smalti_exr_check_structure(exr, &check, error);
     if (result < 0)
         return tell_unreadable(work, path, result, error, out);
     if (work->bad_only && check.verdict == SMALTI_EXR_GOOD)
@@ -200,7 +204,9 @@ static int run(const cli_arguments *arguments)
 {
     if (cli_text(arguments, "repair", NULL))
         return repair(arguments);
-    check_work work = {.json = cli_given(arguments, "json"), .bad_only = cli_given(arguments, "bad")};
+    check_work work = {.json = cli_given(arguments, "json"),
+                       .bad_only = cli_given(arguments, "bad"),
+                       .deep = cli_given(arguments, "deep")};
     exr_files files = {0};
     int code = exr_files_gather(&files, arguments, cli_given(arguments, "recursive"));
     if (work.json)

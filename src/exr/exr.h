@@ -73,6 +73,8 @@ struct smalti_exr {
     int32_t said_version;  /* its version */
     uint32_t said_kind;    /* its type attribute, a smalti_exr_kind */
 
+    uint8_t *packed, *unpacked; /* of the deep check: a chunk; owned */
+    size_t packed_room, unpacked_room;
     struct smalti__exr_extent *extents; /* scratch of the check: one for each chunk; owned */
     size_t extent_room;
     uint64_t held_bytes;  /* by all of the above: at most options.max_bytes */

@@ -299,6 +299,8 @@ void smalti_exr_free(smalti_exr *exr)
     free(exr->channels);
     free(exr->attributes);
     free(exr->extents);
+    free(exr->packed);
+    free(exr->unpacked);
     free(exr);
 }
 

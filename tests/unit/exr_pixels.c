@@ -5,6 +5,7 @@
 
 #include "exr_write.h"
 #include "exr/exr.h"
+#include "files.h"
 
 static smalti_error error;
 
@@ -354,6 +355,40 @@ TEST("damaged files of every compression are refused or decoded, never more")
             }
             free(file.data);
         }
+}
+
+TEST("a deep check finds flipped bits that the structure does not show, in memory and in files")
+{
+    for (exr_compression_t compression = EXR_COMPRESSION_RLE; compression <= EXR_COMPRESSION_PXR24; compression++) {
+        exr_image image = bgr(compression, EXR_PIXEL_HALF, compression % 2);
+        memcpy(image.data, (int32_t[4]){0, 0, 799, 40}, sizeof image.data); /* so wide that it gets smaller */
+        image.tile_width *= 20;
+        exr_file file = exr_write(&image, 1);
+        smalti_exr *exr;
+        smalti_exr_check check;
+        uint64_t begin;
+        uint32_t count;
+        memcpy(&begin, file.data + table_of(&file, &count) + 8, 8); /* of the second chunk */
+        CHECK_OK(smalti_exr_new(NULL, &exr, &error), error);
+        CHECK_OK(smalti_exr_open_memory(exr, file.data, file.size, "in", &error), error);
+        CHECK_OK(smalti_exr_check_pixels(exr, &check, &error), error);
+        CHECK(check.verdict == SMALTI_EXR_GOOD && check.good == count && !check.undecodable && !check.unchecked);
+        file.data[begin + (image.tile_width ? 20 : 8)] ^= 0x15; /* the first byte of what is packed */
+        CHECK_OK(smalti_exr_open_memory(exr, file.data, file.size, "in", &error), error);
+        CHECK_OK(smalti_exr_check_structure(exr, &check, &error), error);
+        CHECK_INT(check.verdict, SMALTI_EXR_GOOD);
+        CHECK(file_write(file_path("a.exr"), file.data, file.size));
+        for (int from_file = 0; from_file < 2; from_file++) {
+            if (from_file)
+                CHECK_OK(smalti_exr_open(exr, file_path("a.exr"), &error), error);
+            CHECK_OK(smalti_exr_check_pixels(exr, &check, &error), error);
+            CHECK(check.verdict == SMALTI_EXR_DAMAGED && check.undecodable == 1 && check.good == count - 1);
+            CHECK_INT(check.fault_offset, begin);
+            CHECK_HAS(check.fault, "chunk 1 of part 0 cannot be decompressed");
+        }
+        smalti_exr_free(exr);
+        free(file.data);
+    }
 }
 
 TEST("windows larger than the limit are refused before there is memory for them")
