@@ -266,7 +266,7 @@ typedef struct smalti_exr_check {
     uint64_t impossible; /**< sizes that cannot be */
     uint64_t overlapping; /**< begin inside another chunk */
     uint64_t undecodable; /**< whose bytes cannot be decompressed; smalti_exr_check_pixels only */
-    uint64_t unchecked; /**< good, but of deep data or a compression that cannot be decoded: not decompressed; likewise */
+    uint64_t unchecked; /**< good, but of a kind that cannot be decompressed; likewise */
     uint64_t unused_bytes; /**< of the file, behind its tables, that belong to no chunk */
     uint64_t end; /**< in the file: end of the last chunk */
     uint64_t fault_offset; /**< in the file: of the first fault, SMALTI_NO_OFFSET when there is none */

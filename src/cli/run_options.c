@@ -267,8 +267,9 @@ const cli_option cli_run_options[] = {
      .placeholder = "FORMAT",
      .choices = "png|jpeg|webp|avif|tiff|pnm|exr",
      .key = "output.format",
-     .summary = "format of outputs: png, jpeg, webp, avif, tiff, pnm or exr (default: what the output's name says, or the "
-                "input's; png when neither says anything that is written)"},
+     .summary =
+         "format of outputs: png, jpeg, webp, avif, tiff, pnm or exr (default: what the output's name says, or the "
+         "input's; png when neither says anything that is written)"},
     {.name = "preset",
      .kind = CLI_CHOICE,
      .placeholder = "NAME",

@@ -18,8 +18,7 @@ typedef struct smalti__flow_setup {
     smalti__shape pushed;  /* the rows that come: in, or what a reducing decoder delivers */
     uint32_t reduced;      /* what a reducing decoder divides by; 0: as the sizes say */
     smalti__light light;   /* what its samples are */
-    smalti_sample shown;   /* what comes out is shown on a screen: linear light is encoded, to samples of this type; 0: it
-                            * stays as it is */
+    smalti_sample shown;   /* linear light is encoded for a screen, to samples of this type; 0: it stays linear */
     bool lit;              /* what comes out is to be linear light */
     uint32_t orientation;  /* to be applied: EXIF 1…8 */
     uint32_t strip_rows;   /* 0: chosen */

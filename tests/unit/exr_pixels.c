@@ -357,6 +357,32 @@ TEST("damaged files of every compression are refused or decoded, never more")
         }
 }
 
+TEST("a decoder keeps to the memory that it said")
+{
+    for (exr_compression_t compression = EXR_COMPRESSION_NONE; compression <= EXR_COMPRESSION_B44A; compression++)
+        for (int way = 0; way < 4; way++) {
+            exr_image image = bgr(compression, EXR_PIXEL_HALF, way / 2);
+            exr_file file = exr_write(&image, 1);
+            smalti__pool pool = {0};
+            smalti__source source;
+            smalti__decoder *decoder;
+            smalti__decode_options options = {.pool = &pool, .spare_thread = way % 2};
+            float row[47 * 3 + 16];
+            smalti__source_open_memory(&source, file.data, file.size, "in");
+            CHECK_OK(smalti__decoder_open(&source, &options, &decoder, &error), error);
+            CHECK_INT(pool.peak_used_bytes, 0);
+            CHECK_OK(smalti__decoder_start(decoder, &error), error);
+            for (uint32_t y = 0; y < decoder->out.height; y++)
+                CHECK_OK(smalti__decoder_read(decoder, row, sizeof row, 1, &error), error);
+            CHECK(pool.peak_used_bytes && pool.peak_used_bytes <= decoder->work_bytes);
+            smalti__decoder_close(decoder);
+            CHECK_INT(pool.used_bytes, 0);
+            smalti__pool_trim(&pool, 0);
+            smalti__source_close(&source);
+            free(file.data);
+        }
+}
+
 TEST("a deep check finds flipped bits that the structure does not show, in memory and in files")
 {
     for (exr_compression_t compression = EXR_COMPRESSION_RLE; compression <= EXR_COMPRESSION_PXR24; compression++) {
