@@ -385,6 +385,7 @@ void exr_sequence_tell(exr_tell *state, const exr_frame *frames, size_t count)
             sequence_text(state, &sequence, problems);
     }
     exr_drifts_free(sequence.drifts, sequence.drift_count);
-    fwrite(state->out.data, 1, state->out.size, stdout);
+    if (state->out.size) /* an empty buffer has no data */
+        fwrite(state->out.data, 1, state->out.size, stdout);
     state->out.size = 0;
 }
