@@ -183,3 +183,37 @@ smalti_result smalti__stop_check(const smalti__stop *stop, smalti_error *error)
                             (unsigned long long)stop->limit_ms);
     return SMALTI_OK;
 }
+
+int smalti__choice_index(const char *choices, const char *word)
+{
+    size_t size = strlen(word);
+    for (int index = 0; *choices; index++) {
+        size_t length = strcspn(choices, "|");
+        if (length == size && !memcmp(choices, word, size))
+            return index;
+        choices += length + (choices[length] == '|');
+    }
+    return -1;
+}
+
+const char *smalti__choice_text(const char *choices, int index, char *out, size_t out_size)
+{
+    for (int i = 0; i < index; i++)
+        choices += strcspn(choices, "|") + 1;
+    snprintf(out, out_size, "%.*s", (int)strcspn(choices, "|"), choices);
+    return out;
+}
+
+smalti_result smalti__fail_in(smalti_error *error, smalti_result code, const char *name, uint64_t offset,
+                              const char *format, va_list arguments)
+{
+    if (!error)
+        return code;
+    char message[sizeof error->message], shown[SMALTI__NAME_TEXT];
+    vsnprintf(message, sizeof message, format, arguments);
+    smalti__name_text(name, shown);
+    if (offset == SMALTI_NO_OFFSET)
+        return smalti__fail(error, code, "%s: %.*s", shown, SMALTI__MESSAGE_PART, message);
+    return smalti__fail_at(error, code, offset, "%s: %.*s at byte %llu", shown, SMALTI__MESSAGE_PART, message,
+                           (unsigned long long)offset);
+}

@@ -5,6 +5,7 @@
 
 #include <smalti/base.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@ smalti_result smalti__fail_at(smalti_error *error, smalti_result code, uint64_t 
     SMALTI__PRINTF(4, 5);
 /* Code IO; ": <strerror>" is put behind the message. */
 smalti_result smalti__fail_errno(smalti_error *error, int sys_errno, const char *format, ...) SMALTI__PRINTF(3, 4);
+/* "name: message at byte offset"; the name is made printable. */
+smalti_result smalti__fail_in(smalti_error *error, smalti_result code, const char *name, uint64_t offset,
+                              const char *format, va_list arguments) SMALTI__PRINTF(5, 0);
 smalti_result smalti__fail_nomem(smalti_error *error, size_t bytes);
 /* Puts "name: " before the message of an error. */
 void smalti__error_prefix(smalti_error *error, const char *name);
@@ -32,6 +36,10 @@ const char *smalti__printable(const void *text, size_t size, char *out, size_t o
 enum { SMALTI__NUMBER_TEXT = 32 };
 const char *smalti__number_text(double number, char out[SMALTI__NUMBER_TEXT]);
 bool smalti__number_parse(const char *text, double *number);
+/* Choices are names with '|' between them: the place of a word, or -1; and the word at a place (which there is); returns
+ * out. */
+int smalti__choice_index(const char *choices, const char *word);
+const char *smalti__choice_text(const char *choices, int index, char *out, size_t out_size);
 /* Sizes that make "name: message at byte offset" fit smalti_error.message: a name's text with its NUL, and the most of a
  * message that is put behind it. */
 enum { SMALTI__NAME_TEXT = 192, SMALTI__MESSAGE_PART = 264 };

@@ -16,13 +16,7 @@ static const cli_option options[] = {
      .placeholder = "OUTPUT",
      .summary = "write the one file given to OUTPUT with new offset tables, made from the chunks that are there"},
     {.name = "overwrite", .summary = "let --repair replace OUTPUT"},
-    {.name = "readers",
-     .letter = 'j',
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 64,
-     .summary = "files read at the same time (default 16)"},
+    EXR_READERS_OPTION,
     {0},
 };
 

@@ -20,13 +20,7 @@ static const cli_option options[] = {
     {.name = "write-txt", .summary = "write NAME.txt for each file instead, beside it or into --output"},
     {.name = "output", .letter = 'o', .kind = CLI_FOLDER, .placeholder = "DIR", .summary = "folder for --write-txt"},
     {.name = "overwrite", .summary = "let --write-txt replace files"},
-    {.name = "readers",
-     .letter = 'j',
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 64,
-     .summary = "files read at the same time (default 16)"},
+    EXR_READERS_OPTION,
     {0},
 };
 

@@ -17,13 +17,7 @@ static const cli_option options[] = {
      .placeholder = "WHAT",
      .choices = "holes|duplicates|drift|sizes",
      .summary = "do not count these as problems"},
-    {.name = "readers",
-     .letter = 'j',
-     .kind = CLI_NUMBER,
-     .placeholder = "N",
-     .min = 1,
-     .max = 64,
-     .summary = "files read at the same time (default 16)"},
+    EXR_READERS_OPTION,
     {0},
 };
 

@@ -21,6 +21,16 @@ void exr_files_clear(exr_files *files);
 
 /* ---- Readers in flight ---- */
 
+/* Of all commands that read many files. */
+#define EXR_READERS_OPTION \
+    {.name = "readers",    \
+     .letter = 'j',        \
+     .kind = CLI_NUMBER,   \
+     .placeholder = "N",   \
+     .min = 1,             \
+     .max = 64,            \
+     .summary = "files read at the same time (default 16)"}
+
 /* Work on the index-th file. Runs in several threads, each with a reader of its own; what it writes to out comes in the
  * order of the files. Fills in *error and returns its code when the file failed; an empty message is not told. */
 typedef smalti_result exr_work_fn(void *user, smalti_exr *exr, const char *path, size_t index, cli_buffer *out,

@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * JSON out, piece by piece, so that a summary of 100,000 inputs needs no tree in memory. */
+#include "cli/buffer.h"
 #include "cli/cli.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 sequence at p; 0 when it is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-    if (*p < 0x80)
-        return 1;
-    size_t length = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
-    uint32_t point = *p & (0x7fu >> length);
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (*p < 0xc2 || *p > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (p[i] & 0x3fu);
-    }
-    return point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ? 0 : length;
-}
-
 static void write_string(FILE *out, const char *text)
 {
     putc('"', out);
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t length = utf8_length(p);
+        size_t length = cli_utf8_bytes(p, 4); /* the NUL at the end is in no sequence */
         if (*p == '"' || *p == '\\')
             fprintf(out, "\\%c", *p);
         else if (*p < 0x20 || *p == 0x7f)

@@ -37,3 +37,13 @@ smalti_result smalti__encoder_fit(const smalti__encoder_format *format, smalti__
                             shape->height, format->name);
     return SMALTI_OK;
 }
+
+smalti_result smalti__encoder_check_lossy(const smalti__encode_params *params, smalti_error *error)
+{
+    if (params->quality > 100)
+        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "quality %u is not between 1 and 100", params->quality);
+    if (params->subsampling && params->subsampling != 420 && params->subsampling != 422 && params->subsampling != 444)
+        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "subsampling %u is none of 420, 422, 444",
+                            params->subsampling);
+    return SMALTI_OK;
+}

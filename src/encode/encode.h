@@ -99,6 +99,9 @@ extern const smalti__encoder_format *const smalti__encoder_formats[]; /* NULL-te
  * LIMIT when the image is larger than the format allows. */
 smalti_result smalti__encoder_fit(const smalti__encoder_format *format, smalti__shape *shape, smalti_error *error);
 
+/* Quality and subsampling: INVALID_RANGE when they are none. */
+smalti_result smalti__encoder_check_lossy(const smalti__encode_params *params, smalti_error *error);
+
 /* By name ("png") or extension ("jpg"), any case; NULL when there is none. */
 const smalti__encoder_format *smalti__encoder_find(const char *name);
 

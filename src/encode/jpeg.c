@@ -115,11 +115,7 @@ static void jpeg_close(smalti__encoder *encoder)
 static smalti_result check(const smalti__encoder *seed, smalti_error *error)
 {
     const smalti__encode_params *params = &seed->params;
-    if (params->quality > 100)
-        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "quality %u is not between 1 and 100", params->quality);
-    if (params->subsampling && params->subsampling != 420 && params->subsampling != 422 && params->subsampling != 444)
-        return smalti__fail(error, SMALTI_E_INVALID_RANGE, "subsampling %u is none of 420, 422, 444",
-                            params->subsampling);
+    SMALTI__TRY(smalti__encoder_check_lossy(params, error));
     if (!seed->width || seed->width > LARGEST_SIDE || !seed->height || seed->height > LARGEST_SIDE)
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%ux%u pixels do not fit JPEG: a side has 1 to %ld",
                             seed->width, seed->height, (long)LARGEST_SIDE);

@@ -14,17 +14,11 @@ enum { READ_MOST = 64 << 10, ARRAY_FIRST = 32 };
 smalti_result smalti__exr_fail(const smalti_exr *exr, smalti_error *error, smalti_result code, uint64_t offset,
                                const char *format, ...)
 {
-    if (!error)
-        return code;
-    char message[SMALTI__MESSAGE_PART], shown[SMALTI__NAME_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    smalti_result result = smalti__fail_in(error, code, exr->name, offset, format, arguments);
     va_end(arguments);
-    smalti__name_text(exr->name, shown);
-    if (offset == SMALTI_NO_OFFSET)
-        return smalti__fail(error, code, "%s: %s", shown, message);
-    return smalti__fail_at(error, code, offset, "%s: %s at byte %llu", shown, message, (unsigned long long)offset);
+    return result;
 }
 
 static smalti_result fail_errno(const smalti_exr *exr, const char *what, smalti_error *error)

@@ -110,19 +110,6 @@ const smalti__key *smalti__key_find(const char *section, size_t section_size, co
     return NULL;
 }
 
-/* Place of word in "a|b|c", or −1. */
-static int choice_index(const char *choices, const char *word)
-{
-    size_t size = strlen(word);
-    for (int index = 0; *choices; index++) {
-        size_t length = strcspn(choices, "|");
-        if (length == size && !memcmp(choices, word, size))
-            return index;
-        choices += length + (choices[length] == '|');
-    }
-    return -1;
-}
-
 static smalti_result set_number(uint64_t *value, const smalti__key *key, const char *text, smalti_error *error)
 {
     char *end;
@@ -131,7 +118,7 @@ static smalti_result set_number(uint64_t *value, const smalti__key *key, const c
     if (*text < '0' || *text > '9' || *end)
         return smalti__fail(error, SMALTI_E_INVALID_TYPE, "%s.%s is a whole number, not \"%.64s\"", key->section,
                             key->name, text);
-    if (key->choices && choice_index(key->choices, text) < 0)
+    if (key->choices && smalti__choice_index(key->choices, text) < 0)
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%s.%s is one of %s, not %.64s", key->section, key->name,
                             key->choices, text);
     if (errno || number < key->min || number > key->max)
@@ -162,7 +149,7 @@ smalti_result smalti__key_set(smalti__settings *settings, const smalti__key *key
     case SMALTI__KEY_NUMBER:
         return set_number(at, key, text, error);
     case SMALTI__KEY_CHOICE: {
-        int index = choice_index(key->choices, text);
+        int index = smalti__choice_index(key->choices, text);
         if (index < 0)
             return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%s.%s is one of %s, not \"%.64s\"", key->section,
                                 key->name, key->choices, text);
@@ -195,10 +182,7 @@ const char *smalti__key_text(const smalti__settings *settings, const smalti__key
     if (value == *(const uint64_t *)usual)
         return NULL;
     if (key->type == SMALTI__KEY_CHOICE) {
-        const char *word = key->choices;
-        for (uint64_t i = 0; i < value; i++)
-            word += strcspn(word, "|") + 1;
-        snprintf(out, out_size, "%.*s", (int)strcspn(word, "|"), word);
+        smalti__choice_text(key->choices, (int)value, out, out_size);
     } else {
         snprintf(out, out_size, key->type == SMALTI__KEY_COLOR ? "%06llx" : "%llu", (unsigned long long)value);
     }

@@ -237,10 +237,7 @@ static bool can_go_by_planes(const smalti_plan *plan, const smalti__route *route
 {
     const smalti__program *program = &route->program;
     const smalti__branch_route *branch = &route->branches[0];
-    const smalti__settings *settings = &plan->job->settings;
-    if (settings->max_bytes || settings->target_quality) /* encodings are tried and looked at */
-        return false;
-    if (plan->variant_count != 1 || !branch->format || program->unknown ||
+    if (plan->variant_count != 1 || !branch->format || branch->searches || program->unknown ||
         !smalti__shape_same(&program->shape, &branch->out))
         return false;
     const smalti__node *node = program->nodes, *end = node + program->count;
@@ -279,34 +276,37 @@ static bool go_by_planes(const smalti_plan *plan, smalti__decoder *decoder, bool
 
 /* ---- coefficients ---- */
 
-static bool wants_lossless_jpeg(const smalti_plan *plan, const smalti__route *route)
+static bool goes_to_one_jpeg(const smalti_plan *plan, const smalti__route *route)
 {
-    return smalti__plan_settings(plan, 0)->lossless && plan->variant_count == 1 &&
-           route->branches[0].format == &smalti__encoder_jpeg;
+    return plan->variant_count == 1 && route->branches[0].format == &smalti__encoder_jpeg;
 }
 
 /* A JPEG that is only turned and cut, to a JPEG of which nothing else was said: better without loss, where that is exact. */
-static bool may_be_lossless_jpeg(const smalti_plan *plan, const smalti__route *route, smalti__decoder *decoder)
+static bool may_go_by_coefficients(const smalti_plan *plan, const smalti__route *route, const smalti__decoder *decoder)
 {
-    const smalti__settings *settings = &plan->job->settings;
-    const smalti__program *program = &route->program;
-    smalti__jpeg_transform_plan made;
+    const smalti__settings *settings = smalti__plan_settings(plan, 0);
     bool said = settings->quality || settings->subsampling || settings->progressive || settings->optimize ||
                 route->branches[0].searches;
-    return !said && plan->variant_count == 1 && route->branches[0].format == &smalti__encoder_jpeg && program->count &&
-           program->nodes[0].kind != &smalti__node_kernels && !strcmp(decoder->info.format, "jpeg") &&
-           smalti__lossless_make(program, decoder, &made, NULL) == SMALTI_OK;
+    return !said && route->program.count && route->program.nodes[0].kind != &smalti__node_kernels &&
+           !strcmp(decoder->info.format, "jpeg");
 }
 
+/* Where loss was ruled out an output that cannot be without is an error. */
 static smalti_result go_by_coefficients(const smalti_plan *plan, smalti__decoder *decoder, smalti__route *route,
                                         smalti_error *error)
 {
-    smalti__branch_route *branch = &route->branches[0];
-    SMALTI__TRY(smalti__lossless_make(&route->program, decoder, &route->coefficients, error));
+    if (!goes_to_one_jpeg(plan, route))
+        return SMALTI_OK;
+    bool wanted = smalti__plan_settings(plan, 0)->lossless;
+    if (!wanted && !may_go_by_coefficients(plan, route, decoder))
+        return SMALTI_OK;
+    smalti_result result = smalti__lossless_make(&route->program, decoder, &route->coefficients, wanted ? error : NULL);
+    if (result < 0)
+        return wanted ? result : SMALTI_OK;
     route->by_coefficients = true;
     route->relay = false;
-    branch->encode_bytes = route->coefficients.work_bytes - decoder->work_bytes;
-    return sum_bytes(plan, decoder, route, error);
+    route->branches[0].encode_bytes = route->coefficients.work_bytes - decoder->work_bytes;
+    return SMALTI_OK;
 }
 
 smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decoder,
@@ -340,9 +340,8 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     const smalti__shape *out = plan->variant_count == 1 && formats[0] ? &route->branches[0].out : NULL;
     if (out) /* the conversion at the end is a part of the flow */
         SMALTI__TRY(smalti__program_convert(&route->program, out, error));
-    if (wants_lossless_jpeg(plan, route) || may_be_lossless_jpeg(plan, route, decoder))
-        return go_by_coefficients(plan, decoder, route, error);
-    if (go_by_planes(plan, decoder, spare_lane, route))
+    SMALTI__TRY(go_by_coefficients(plan, decoder, route, error));
+    if (route->by_coefficients || go_by_planes(plan, decoder, spare_lane, route))
         return sum_bytes(plan, decoder, route, error);
     SMALTI__TRY(smalti__flow_bytes(&setup, &route->program, out, &route->flow_bytes, error));
     route->strip_rows = smalti__flow_strip_rows(&setup, &route->program);

@@ -285,23 +285,13 @@ static void refine(smalti__quantizer *quantizer, uint32_t translucent)
 
 /* --- palette --- */
 
-static uint32_t distance(smalti__color a, smalti__color b)
-{
-    uint32_t sum = 0;
-    for (int c = 0; c < 4; c++) {
-        int32_t d = a.v[c] - b.v[c];
-        sum += (uint32_t)(d * d);
-    }
-    return sum;
-}
-
 /* A color that is nearer than that to one of the palette is nearest to it. */
 static void measure_apart(smalti__quantizer *quantizer)
 {
     for (uint32_t i = 0; i < quantizer->count; i++) {
         uint32_t nearest = UINT32_MAX;
         for (uint32_t k = 0; k < quantizer->count; k++) {
-            uint32_t d = distance(quantizer->space[i], quantizer->space[k]);
+            uint32_t d = smalti__color_distance(quantizer->space[i], quantizer->space[k]);
             nearest = k != i && d < nearest ? d : nearest;
         }
         quantizer->apart[i] = nearest / 4;

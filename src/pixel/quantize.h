@@ -7,6 +7,17 @@
 #include "base/memory.h"
 #include "pixel/nearest.h"
 
+/* Squared, in the space of distances. */
+static inline uint32_t smalti__color_distance(smalti__color a, smalti__color b)
+{
+    uint32_t sum = 0;
+    for (int c = 0; c < 4; c++) {
+        int32_t d = a.v[c] - b.v[c];
+        sum += (uint32_t)(d * d);
+    }
+    return sum;
+}
+
 /* A color that occurs, or a cell of similar ones when there are too many. */
 typedef struct smalti__counted {
     uint32_t key; /* the cell: components >> shift; alpha 255 has cells of its own */

@@ -66,23 +66,13 @@ static smalti__color with_errors(smalti__color color, const int16_t *errors)
     return color;
 }
 
-static uint32_t distance(smalti__color a, smalti__color b)
-{
-    uint32_t sum = 0;
-    for (int c = 0; c < 4; c++) {
-        int32_t d = a.v[c] - b.v[c];
-        sum += (uint32_t)(d * d);
-    }
-    return sum;
-}
-
 /* guess: an index that may well be right. */
 static uint32_t find(const smalti__quantizer *quantizer, smalti__color color, bool opaque, uint32_t guess)
 {
     uint32_t first = opaque ? quantizer->opaque : 0;
     if (first == quantizer->count)
         first = 0;
-    if (guess >= first && distance(color, quantizer->space[guess]) < quantizer->apart[guess])
+    if (guess >= first && smalti__color_distance(color, quantizer->space[guess]) < quantizer->apart[guess])
         return guess;
     return (quantizer->find(first ? &quantizer->opaques : &quantizer->all, color) & 255) + first;
 }

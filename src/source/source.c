@@ -317,16 +317,9 @@ smalti_result smalti__source_fail(const smalti__source *source, smalti_error *er
     smalti_result lost = smalti__source_check(source, error);
     if (lost < 0)
         return lost;
-    if (!error)
-        return code;
-    char message[sizeof error->message], shown[SMALTI__NAME_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    smalti_result result = smalti__fail_in(error, code, source->name, offset, format, arguments);
     va_end(arguments);
-    smalti__name_text(source->name, shown);
-    if (offset == SMALTI_NO_OFFSET)
-        return smalti__fail(error, code, "%s: %.*s", shown, SMALTI__MESSAGE_PART, message);
-    return smalti__fail_at(error, code, offset, "%s: %.*s at byte %llu", shown, SMALTI__MESSAGE_PART, message,
-                           (unsigned long long)offset);
+    return result;
 }

@@ -85,18 +85,6 @@ static smalti_result bad_value(const smalti__step *step, const smalti_step_param
 
 /* ---- one value ---- */
 
-static int choice_index(const char *choices, const char *word)
-{
-    size_t size = strlen(word);
-    for (int index = 0; *choices; index++) {
-        size_t length = strcspn(choices, "|");
-        if (length == size && !memcmp(choices, word, size))
-            return index;
-        choices += length + (choices[length] == '|');
-    }
-    return -1;
-}
-
 static bool read_color(const char *text, double *number)
 {
     text += *text == '#';
@@ -128,7 +116,7 @@ static smalti_result set_value(smalti__step *step, int index, const char *text, 
         number = *text == 't';
         break;
     case SMALTI_STEP_CHOICE:
-        number = choice_index(param->choices, text);
+        number = smalti__choice_index(param->choices, text);
         if (number < 0)
             return bad_value(step, param, SMALTI_E_INVALID_RANGE, text, error);
         break;
@@ -167,17 +155,13 @@ const char *smalti__step_value_text(const smalti__step *step, size_t index, char
 {
     const smalti_step_param *param = &step->kind->info.params[index];
     const smalti__step_value *value = &step->values[index];
-    const char *word = param->choices;
     switch (param->type) {
     case SMALTI_STEP_TEXT:
         return value->text ? value->text : "";
     case SMALTI_STEP_FLAG:
         return value->number != 0 ? "true" : "false";
     case SMALTI_STEP_CHOICE:
-        for (int i = 0; i < (int)value->number; i++)
-            word += strcspn(word, "|") + 1;
-        snprintf(out, SMALTI__NUMBER_TEXT, "%.*s", (int)strcspn(word, "|"), word);
-        return out;
+        return smalti__choice_text(param->choices, (int)value->number, out, SMALTI__NUMBER_TEXT);
     case SMALTI_STEP_COLOR:
         snprintf(out, SMALTI__NUMBER_TEXT, "%08x", (unsigned)value->number);
         return out;

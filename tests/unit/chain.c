@@ -6,11 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "work_folder.h"
 
 static smalti_error error;
-static char folder[64];
-
 /* ---- images and files ---- */
 
 /* Gradients and noise, the same every time. */
@@ -39,40 +37,6 @@ static bool same(const smalti_image *a, const smalti_image *b)
         equal = !memcmp((uint8_t *)a->data + y * a->pitch, (uint8_t *)b->data + y * b->pitch,
                         a->width * a->channels * smalti_sample_bytes(a->sample));
     return equal;
-}
-
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/smalti-chain-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    CHECK(chdir("/") == 0 && system(command) == 0);
-}
-
-static void put(const char *path, const void *data, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    CHECK(file != NULL && fwrite(data, 1, size, file) == size);
-    fclose(file);
-}
-
-static void *get(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        TEST_FAIL("%s is not there", path);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    void *data = malloc(*size + 1);
-    CHECK(data && fread(data, 1, *size, file) == *size);
-    fclose(file);
-    return data;
 }
 
 static bool is_there(const char *path)

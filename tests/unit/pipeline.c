@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "encode/encode.h"
-#include "test.h"
+#include "work_folder.h"
 
 static smalti_error error;
 
@@ -75,40 +75,10 @@ static smalti_plan *plan_of(const char *const *kernels, const char *key, const c
 }
 #define PLAN(...) plan_of((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}, NULL, NULL)
 
-static char folder[64];
-
-static void make_folder(void)
+static void make_folders(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/smalti-run-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0 && mkdir("in", 0777) == 0);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    CHECK(chdir("/") == 0 && system(command) == 0);
-}
-
-static void put(const char *path, const void *data, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    CHECK(file != NULL && fwrite(data, 1, size, file) == size);
-    fclose(file);
-}
-
-static void *get(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        TEST_FAIL("%s is not there", path);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    void *data = malloc(*size + 1);
-    CHECK(data && fread(data, 1, *size, file) == *size);
-    fclose(file);
-    return data;
+    make_folder();
+    CHECK(mkdir("in", 0777) == 0);
 }
 
 static void put_pictures(int count)
@@ -154,7 +124,7 @@ TEST("a job gives the same bytes for every strip height, number of lanes and sta
     static const struct {
         uint32_t jobs, strip_rows;
     } ways[] = {{1, 1}, {2, 3}, {7, 16}, {2, 17}, {1, 64}, {2, 100000}};
-    make_folder();
+    make_folders();
     put_pictures(12);
     char cache[96];
     snprintf(cache, sizeof cache, "%s/cache", folder);
@@ -208,7 +178,7 @@ TEST("an encoder on a thread of its own gives the same bytes, and its errors are
             smalti_plan_free(plan);
             smalti_image_free(&image);
         }
-    make_folder();
+    make_folders();
     put_pictures(1);
     smalti_plan *plan = folder_plan(KERNELS("sharpen"), "/dev/full/x", NULL, NULL);
     smalti_run_options options = {.size = sizeof options, .jobs = 2};
@@ -317,7 +287,7 @@ TEST("between two kernels every row is copied once")
 
 TEST("a lane that has run a task takes no more buffers for the next ones like it")
 {
-    make_folder();
+    make_folders();
     smalti_image image = picture(200, 150, 3, SMALTI_SAMPLE_U8, 3);
     for (int i = 0; i < 20; i++) {
         char path[64];
@@ -469,7 +439,7 @@ static void watch(void *user, const smalti_event *event)
 
 TEST("a bad input is reported by name and the rest goes on")
 {
-    make_folder();
+    make_folders();
     put_pictures(6);
     size_t size;
     void *data = get("in/02.png", &size);
@@ -495,7 +465,7 @@ TEST("a bad input is reported by name and the rest goes on")
 
 TEST("a lenient job keeps what can be decoded and warns")
 {
-    make_folder();
+    make_folders();
     put_pictures(1);
     size_t size;
     void *data = get("in/00.png", &size);
@@ -517,7 +487,7 @@ TEST("a lenient job keeps what can be decoded and warns")
 
 TEST("outputs that are there are skipped when asked, and measures are reported")
 {
-    make_folder();
+    make_folders();
     put_pictures(3);
     smalti_plan *plan = folder_plan(KERNELS("sharpness", "invert"), "out", "output.skip_existing", "true");
     struct seen seen = {0};
@@ -536,7 +506,7 @@ TEST("outputs that are there are skipped when asked, and measures are reported")
 
 TEST("an output never replaces its input through a link unless asked")
 {
-    make_folder();
+    make_folders();
     put_pictures(1);
     CHECK(mkdir("out", 0777) == 0 && link("in/00.png", "out/00.png") == 0);
     smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
@@ -554,7 +524,7 @@ TEST("an output never replaces its input through a link unless asked")
 
 TEST("a task that alone does not fit the budget is refused before it takes memory; a batch queues")
 {
-    make_folder();
+    make_folders();
     put_pictures(12);
     smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
     smalti_run_options options = {.size = sizeof options, .jobs = 7, .memory_bytes = 3 << 20};
@@ -597,7 +567,7 @@ static void cancel_after(void *user, const smalti_event *event)
 
 TEST("a cancelled run ends every task, whole or not at all")
 {
-    make_folder();
+    make_folders();
     put_pictures(12);
     smalti_plan *plan = folder_plan(KERNELS("invert"), "out", NULL, NULL);
     struct canceller canceller = {.after = 3};
@@ -619,7 +589,7 @@ TEST("a cancelled run ends every task, whole or not at all")
 
 TEST("the plan says what it will do, conversions included")
 {
-    make_folder();
+    make_folders();
     put_pictures(3);
     put("in/zz.png", "x", 1);
     smalti_plan *plan = folder_plan(KERNELS("gaussian-blur"), "out", NULL, NULL);
