@@ -187,6 +187,18 @@ static void turn_tables(struct jpeg_compress_struct *jpeg)
     jpeg->Y_density = density;
 }
 
+/* Names of components need not differ for a file of one scan to be decoded, but scans of one component go by them. Others
+ * than 1, 2, 3 are kept: they may say that the colours are RGB. */
+static void tell_apart(struct jpeg_compress_struct *jpeg)
+{
+    bool same = false;
+    for (int i = 0; i < jpeg->num_components; i++)
+        for (int k = 0; k < i; k++)
+            same |= jpeg->comp_info[i].component_id == jpeg->comp_info[k].component_id;
+    for (int i = 0; same && i < jpeg->num_components; i++)
+        jpeg->comp_info[i].component_id = i + 1;
+}
+
 static void describe(mover *self)
 {
     struct jpeg_decompress_struct *from = &self->from->jpeg;
@@ -202,6 +214,7 @@ static void describe(mover *self)
         info->h_samp_factor = jpeg->num_components == 1 ? 1 : self->plan->turned ? v : h;
         info->v_samp_factor = jpeg->num_components == 1 ? 1 : self->plan->turned ? h : v;
     }
+    tell_apart(jpeg);
     if (jpeg->num_components == 4) /* it says that the inks are inverted */
         jpeg->write_Adobe_marker = from->saw_Adobe_marker;
     jpeg->optimize_coding = TRUE; /* the tables of the standard may lack what another encoder wrote */

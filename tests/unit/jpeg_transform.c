@@ -245,6 +245,40 @@ TEST("a transformed file may be progressive, and has the metadata that it is giv
     free(data);
 }
 
+/* Behind a marker's two bytes. */
+static uint8_t *find_marker(uint8_t *data, size_t size, uint8_t marker)
+{
+    for (size_t i = 0; i + 1 < size; i++)
+        if (data[i] == 0xff && data[i + 1] == marker)
+            return data + i + 2;
+    TEST_FAIL("no marker %02x", marker);
+}
+
+TEST("components of the same name are told apart in what is written")
+{
+    size_t size;
+    uint32_t width, height;
+    uint8_t *data = make_jpeg(&specs[1], NULL, &size);
+    find_marker(data, size, 0xc0)[8 + 6] = 1; /* the third component's name, of the frame and of the scan */
+    find_marker(data, size, 0xda)[3 + 4] = 1;
+    moved out = move(data, size, &(smalti__jpeg_transform){.orientation = 2}, &(smalti__decode_options){0},
+                     &(smalti__encode_params){.progressive = true});
+    CHECK_OK(out.result, out.error);
+    uint8_t *pixels = reference_pixels(out.data, out.size, &width, &height);
+    moved back = move_plainly(out.data, out.size, &(smalti__jpeg_transform){.orientation = 2});
+    CHECK_OK(back.result, back.error);
+    uint8_t *again = reference_pixels(back.data, back.size, &width, &height);
+    uint8_t *plain = make_jpeg(&specs[1], NULL, &size), *before = reference_pixels(plain, size, &width, &height);
+    CHECK(!memcmp(before, again, (size_t)width * height * 3));
+    free(before);
+    free(plain);
+    free(again);
+    free(back.data);
+    free(pixels);
+    free(out.data);
+    free(data);
+}
+
 TEST("damage is an error and leaves nothing; a transform can be stopped")
 {
     size_t size;
