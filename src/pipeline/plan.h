@@ -102,6 +102,7 @@ typedef struct smalti__route {
     smalti__shape stored; /* as in the file */
     smalti__shape delivered; /* as decoded: perhaps reduced */
     uint32_t reduced; /* by this divisor */
+    bool reduced_for_branches; /* by the resize that each begins with: the program passes reduced rows on to them */
     smalti__shape in; /* stored, upright */
     smalti__light light; /* what samples are, as decoded */
     uint32_t orientation; /* to be applied */

@@ -72,7 +72,7 @@ smalti__flow_setup smalti__route_flow(const smalti_plan *plan, const smalti__rou
     smalti__flow_setup setup = plan_flow(plan, route->strip_rows);
     setup.steps = plan->steps;
     setup.step_count = plan->step_count;
-    setup.in = route->stored;
+    setup.in = route->reduced_for_branches ? route->delivered : route->stored;
     setup.pushed = route->delivered;
     setup.reduced = route->reduced;
     setup.light = route->light;
@@ -91,6 +91,10 @@ smalti__flow_setup smalti__route_branch_flow(const smalti_plan *plan, const smal
     setup.steps = plan->variants[variant].steps;
     setup.step_count = plan->variants[variant].step_count;
     setup.in = setup.pushed = *in;
+    if (route->reduced_for_branches) {
+        setup.in = route->stored;
+        setup.reduced = route->reduced;
+    }
     setup.light = route->program.light;
     setup.shown = route->branches[variant].shown;
     setup.lit = route->branches[variant].lit;
@@ -187,19 +191,48 @@ static smalti_result sum_bytes(const smalti_plan *plan, const smalti__decoder *d
     return SMALTI_OK;
 }
 
-/* Asks the decoder for a smaller image, where the first step wants no more. */
+/* What the largest of the branches needs of an image that comes to them as it was decoded, when each begins with a resize
+ * that a decoder can do some of. */
+static smalti_result branches_reducible(const smalti_plan *plan, const smalti__route *route, bool *reducible,
+                                        uint32_t *width, uint32_t *height, smalti_error *error)
+{
+    *reducible = plan->variant_count > 1 && route->program.count == 1 && smalti__node_passes(&route->program.nodes[0]);
+    if (!*reducible)
+        return SMALTI_OK;
+    SMALTI__CLEANUP_FREE smalti__program *program = malloc(sizeof *program);
+    if (!program)
+        return smalti__fail_nomem(error, sizeof *program);
+    *width = *height = 0;
+    for (size_t i = 0; i < plan->variant_count && *reducible; i++) {
+        uint32_t across, down;
+        smalti__flow_setup setup = smalti__route_branch_flow(plan, route, i, &route->stored);
+        SMALTI__TRY(smalti__flow_program(&setup, program, error));
+        *reducible = smalti__program_reducible(program, &across, &down);
+        *width = *reducible && across > *width ? across : *width;
+        *height = *reducible && down > *height ? down : *height;
+    }
+    return SMALTI_OK;
+}
+
+/* Asks the decoder for a smaller image, where the first step, or that of every branch, wants no more. */
 static smalti_result reduce(const smalti_plan *plan, smalti__decoder *decoder, smalti__route *route,
                             smalti_error *error)
 {
     uint32_t width, height;
+    bool for_branches = false;
     smalti__flow_setup setup = smalti__route_flow(plan, route);
     SMALTI__TRY(smalti__flow_program(&setup, &route->program, error));
-    if (decoder->out.width != decoder->info.width || decoder->out.height != decoder->info.height ||
-        !smalti__program_reducible(&route->program, &width, &height))
+    if (decoder->out.width != decoder->info.width || decoder->out.height != decoder->info.height)
         return SMALTI_OK;
+    if (!smalti__program_reducible(&route->program, &width, &height)) {
+        SMALTI__TRY(branches_reducible(plan, route, &for_branches, &width, &height, error));
+        if (!for_branches)
+            return SMALTI_OK;
+    }
     smalti__decoder_reduce(decoder, width, height);
     route->delivered = decoder->out;
     route->reduced = decoder->reduced;
+    route->reduced_for_branches = for_branches;
     return SMALTI_OK;
 }
 

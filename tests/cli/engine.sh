@@ -110,6 +110,20 @@ test_set_alone() {
     cmp o/a-133.png alone.png
 }
 
+# a set decodes no more of a JPEG than its largest output needs
+test_set_reduced() {
+    "$mkimage" make a.jpg 1600 1200
+    run 0 "$smalti" run a.jpg --output-set widths=100,200:formats=png -o o --json
+    json out 'd["results"][0]["fast_path"] == "reduced 1/4"'
+    run 0 "$smalti" run a.jpg --resize 200 -o alone.png
+    cmp o/a-200.png alone.png
+    equal "$(size o/a-100.png)" "100 75 png"
+    run 0 "$smalti" run a.jpg --output-set widths=100,1600:formats=png -o p --json
+    json out 'd["results"][0]["fast_path"] == ""'
+    run 0 "$smalti" run a.jpg -k invert --output-set widths=100,200:formats=png -o q --json
+    json out 'd["results"][0]["fast_path"] == ""'
+}
+
 # presets choose size, format and quality, and what is given beside them holds
 test_presets() {
     "$mkimage" make a.png 400 300
