@@ -16,11 +16,13 @@ static size_t limit_of(const smalti__png *png)
 static smalti_result copy_blob(smalti__png *png, const char *name, const uint8_t *data, size_t size, smalti__blob *blob,
                                smalti_error *error)
 {
+    if (!size)
+        return SMALTI_OK;
     if (size > limit_of(png)) {
         smalti__png_warn(png, "%s of %zu bytes is dropped: the limit is %zu", name, size, limit_of(png));
         return SMALTI_OK;
     }
-    blob->data = malloc(size ? size : 1);
+    blob->data = malloc(size);
     if (!blob->data)
         return smalti__fail_nomem(error, size);
     memcpy(blob->data, data, size);

@@ -260,6 +260,7 @@ static void refine(smalti__quantizer *quantizer, uint32_t translucent)
     uint32_t first = quantizer->transparent > 0; /* that color stays as it is */
     for (int step = 0; step < REFINE_MOST; step++) {
         uint32_t worst = 0;
+        bool worst_free = true;
         set_search(quantizer);
         double error = assign(quantizer, translucent, clusters, &worst);
         if (error > before * 0.995)
@@ -271,12 +272,12 @@ static void refine(smalti__quantizer *quantizer, uint32_t translucent)
                 for (int c = 0; c < 4; c++)
                     mean[c] = clusters[i].sum[c] / clusters[i].weight;
                 set_color(quantizer, i, mean);
-            } else if ((worst >= translucent) == (i >= quantizer->opaque)) {
+            } else if (worst_free && (worst >= translucent) == (i >= quantizer->opaque)) {
                 /* a color that nobody wants takes over the worst point */
                 for (int c = 0; c < 4; c++)
                     mean[c] = quantizer->points[worst].color.v[c];
                 set_color(quantizer, i, mean);
-                worst = UINT32_MAX;
+                worst_free = false;
             }
         }
     }
