@@ -55,6 +55,10 @@ const cli_option cli_run_options[] = {
      .max = 31,
      .key = "input.level",
      .summary = "of an EXR file with smaller levels: this one (default 0, the largest)"},
+    {.name = "flatten-deep",
+     .key = "input.flatten_deep",
+     .key_value = "true",
+     .summary = "of an EXR file with deep data: put the samples of each pixel over each other"},
 
     {.group = "Steps, done in the order given (smalti help steps has their parameters)",
      .name = "resize",

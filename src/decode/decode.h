@@ -44,6 +44,7 @@ typedef struct smalti__decode_options {
     const char *layer; /* "diffuse" of "diffuse.R"; or a channel's whole name */
     const char *view; /* "left" */
     uint32_t level; /* of a mipmap or ripmap: 0 the largest */
+    bool flatten_deep; /* deep data too, its samples put over each other; otherwise it is refused */
 } smalti__decode_options;
 
 /* Planes of an image or of some of its rows: Y, Cb, Cr of JFIF (BT.601, full range), or Y alone. A sample stands for

@@ -10,8 +10,8 @@ static bool probe(const uint8_t *data, size_t size)
 static smalti_result exr_start(smalti__decoder *decoder, smalti_error *error)
 {
     smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
-    char reason[80];
-    smalti_result result = smalti__exr_codec_check(self->part, reason, sizeof reason);
+    char reason[128];
+    smalti_result result = smalti__exr_can_decode(self, self->part, reason, sizeof reason);
     if (result < 0)
         return smalti__source_fail(decoder->source, error, result, SMALTI_NO_OFFSET, "%s", reason);
     if (decoder->work_bytes == SIZE_MAX)
@@ -72,6 +72,9 @@ static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
     SMALTI__TRY(smalti__exr_keep_attributes(self, error));
     if (!smalti__add(smalti__exr_bands_bytes(self), smalti__exr_rows_bytes(self), &base->work_bytes))
         base->work_bytes = SIZE_MAX;
+    /* what a file may become counts all samples */
+    if (__builtin_add_overflow(base->info.decoded_bytes, self->deep_bytes, &base->info.decoded_bytes))
+        base->info.decoded_bytes = UINT64_MAX;
     return SMALTI_OK;
 }
 

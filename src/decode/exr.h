@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the EXR decoder share: exr.c (opening, life), exr_select.c (which part and channels), exr_bands.c (chunks
- * → bands of rows, also ahead of the caller), exr_rows.c (bands → pixels). */
+ * → bands of rows, also ahead of the caller), exr_rows.c (bands → pixels), exr_deep.c (deep data, which is flattened chunk by chunk). */
 #ifndef SMALTI_SRC_DECODE_EXR_H
 #define SMALTI_SRC_DECODE_EXR_H
 
 #include "base/handoff.h"
 #include "decode/decode.h"
+#include "exr/deep.h"
 #include "exr/pixels.h"
 
 enum { SMALTI__EXR_SLOTS = 3, SMALTI__EXR_PLANES = 4 };
@@ -54,6 +55,11 @@ typedef struct smalti__exr_decoder {
     uint32_t band, slot; /* of the rows that are being read */
     uint64_t furthest;   /* in the file: what has been read of it, while that grows */
 
+    /* exr_deep.c */
+    bool is_deep; /* chunks become rows of the picks, as floats */
+    smalti__exr_deep deep;
+    uint64_t deep_bytes; /* of all samples, unpacked */
+
     /* exr_rows.c */
     const smalti__exr_unpack *unpack;
     uint32_t row;                        /* of the window: the next one to be fetched */
@@ -66,6 +72,9 @@ typedef struct smalti__exr_decoder {
 
 /* exr_select.c: sets part, level, windows and picks by the options. */
 smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error);
+/* UNSUPPORTED and a reason when the part's chunks cannot be decoded, or not as the options are. */
+smalti_result smalti__exr_can_decode(const smalti__exr_decoder *self, const smalti_exr_part *part, char *text,
+                                     size_t text_size);
 /* … and fills in info by them. */
 void smalti__exr_describe(smalti__exr_decoder *self);
 
@@ -78,6 +87,20 @@ smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *e
 /* Makes the band that has a row of the window, counted from 0, the slot's. Rows come in order. */
 smalti_result smalti__exr_bands_get(smalti__exr_decoder *self, uint32_t row, smalti_error *error);
 void smalti__exr_bands_end(smalti__exr_decoder *self);
+
+/* Which chunk is the i-th of the band's that are wanted. */
+void smalti__exr_bands_chunk(const smalti__exr_decoder *self, uint32_t band, uint32_t i, smalti__exr_chunk *chunk);
+
+/* exr_deep.c */
+/* Which of a part's channels are what, by the picks; looks at the heads of the chunks that are wanted. Gives the upper bound
+ * of what flattening takes beside the slots; SIZE_MAX: too much. */
+size_t smalti__exr_deep_prepare(smalti__exr_decoder *self);
+/* Most bytes that a chunk has, flattened. */
+size_t smalti__exr_deep_chunk_most(const smalti__exr_decoder *self);
+smalti_result smalti__exr_deep_start(smalti__exr_decoder *self, smalti_error *error);
+smalti_result smalti__exr_deep_make(smalti__exr_decoder *self, const smalti__exr_chunk *chunk, const uint8_t *stored,
+                                    size_t stored_size, uint8_t *room, smalti__exr_bytes *bytes, const char **problem);
+void smalti__exr_deep_end(smalti__exr_decoder *self);
 
 /* exr_rows.c */
 size_t smalti__exr_rows_bytes(const smalti__exr_decoder *self);

@@ -12,7 +12,7 @@ static void find_bands(smalti__exr_decoder *self)
     uint32_t first = 0, last = 0;
     self->first_chunk = 0, self->chunks_across = 1;
     self->band_rows = smalti__exr_rows_per_chunk(part->compression);
-    if (part->kind == SMALTI_EXR_TILED) {
+    if (smalti__exr_is_tiled(part)) {
         self->band_rows = part->tile_height;
         if (smalti__exr_overlap(self->window.min_x, self->window.max_x, self->canvas.min_x, self->canvas.max_x, &first,
                                 &last)) {
@@ -39,15 +39,18 @@ static size_t slot_bytes(const smalti__exr_decoder *self)
 size_t smalti__exr_bands_bytes(smalti__exr_decoder *self)
 {
     enum { LARGE = 8 << 20 };
-    size_t bytes, codec;
+    size_t bytes, codec, deep = 0;
     find_bands(self);
-    self->chunk_bytes = smalti__exr_chunk_most(self->part);
+    self->chunk_bytes = self->is_deep ? smalti__exr_deep_chunk_most(self) : smalti__exr_chunk_most(self->part);
+    if (self->is_deep)
+        deep = smalti__exr_deep_prepare(self);
     size_t slot = slot_bytes(self);
     self->slot_count = 1;
     if (self->base.options.spare_thread && self->band_count - self->first_band >= THREAD_LEAST)
         self->slot_count = slot > LARGE ? 2 : SMALTI__EXR_SLOTS;
     codec = smalti__exr_codec_bytes(self->part, self->chunk_bytes);
-    if (!smalti__mul(slot, self->slot_count, &bytes) || !smalti__add(bytes, codec, &bytes))
+    if (!smalti__mul(slot, self->slot_count, &bytes) || !smalti__add(bytes, codec, &bytes) ||
+        !smalti__add(bytes, deep, &bytes))
         return SIZE_MAX;
     return bytes;
 }
@@ -58,7 +61,7 @@ static smalti_result fail_chunk(const smalti__exr_decoder *self, const smalti__e
                                 const char *problem, smalti_error *error)
 {
     uint64_t entry = self->part->table_offset + 8 * chunk->index;
-    if (self->part->kind == SMALTI_EXR_TILED)
+    if (smalti__exr_is_tiled(self->part))
         return smalti__source_fail(self->base.source, error, code, entry, "the tile %u, %u of level %u %s",
                                    chunk->tile_x, chunk->tile_y, chunk->level_x, problem);
     return smalti__source_fail(self->base.source, error, code, entry, "the chunk of row %lld %s", (long long)chunk->y,
@@ -76,24 +79,29 @@ static smalti_result make_chunk(smalti__exr_decoder *self, smalti__exr_slot *slo
                                                     &packed, &packed_size, &problem);
     if (result == SMALTI_OK) {
         slot->offset = (uint64_t)(packed + packed_size - source->data);
-        result = smalti__exr_codec_run(&self->codec, chunk, packed, packed_size, room, bytes, &problem);
+        result = self->is_deep ? smalti__exr_deep_make(self, chunk, packed, packed_size, room, bytes, &problem)
+                               : smalti__exr_codec_run(&self->codec, chunk, packed, packed_size, room, bytes, &problem);
     }
     return result == SMALTI_OK ? SMALTI_OK : fail_chunk(self, chunk, result, problem, error);
 }
 
+void smalti__exr_bands_chunk(const smalti__exr_decoder *self, uint32_t band, uint32_t i, smalti__exr_chunk *chunk)
+{
+    int32_t at[4] = {(int32_t)(self->first_chunk + i), (int32_t)band, (int32_t)self->level, (int32_t)self->level};
+    if (!smalti__exr_is_tiled(self->part))
+        at[0] = (int32_t)(self->window.min_y + (int64_t)band * self->band_rows);
+    smalti__exr_chunk_find(chunk, self->part, at);
+}
+
 static void make_band(smalti__exr_decoder *self, smalti__exr_slot *slot, uint32_t band)
 {
-    bool tiled = self->part->kind == SMALTI_EXR_TILED;
     slot->lost = 0;
     slot->result = smalti__stop_check(self->base.options.stop, &slot->error);
     for (uint32_t i = 0; i < self->chunks_across && slot->result == SMALTI_OK; i++) {
         smalti__exr_chunk chunk;
         smalti__exr_bytes bytes = {0};
         smalti_error problem;
-        int32_t at[4] = {(int32_t)(self->first_chunk + i), (int32_t)band, (int32_t)self->level, (int32_t)self->level};
-        if (!tiled)
-            at[0] = (int32_t)(self->window.min_y + (int64_t)band * self->band_rows);
-        smalti__exr_chunk_find(&chunk, self->part, at);
+        smalti__exr_bands_chunk(self, band, i, &chunk);
         smalti_result result =
             make_chunk(self, slot, &chunk, slot->memory + (size_t)i * self->chunk_bytes, &bytes, &problem);
         if (result < 0) {
@@ -128,6 +136,8 @@ smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *e
 {
     size_t bytes = slot_bytes(self), pixels = (size_t)self->chunks_across * self->chunk_bytes;
     SMALTI__TRY(smalti__exr_codec_open(&self->codec, self->part, error));
+    if (self->is_deep)
+        SMALTI__TRY(smalti__exr_deep_start(self, error));
     for (uint32_t i = 0; i < self->slot_count; i++) {
         smalti__exr_slot *slot = &self->slots[i];
         slot->memory = smalti__pool_get(self->base.options.pool, bytes);
@@ -191,6 +201,7 @@ void smalti__exr_bands_end(smalti__exr_decoder *self)
         self->base.helper_cpu_ns = smalti__handoff_close(&self->ahead);
     self->threaded = false;
     smalti__exr_codec_close(&self->codec);
+    smalti__exr_deep_end(self);
     for (uint32_t i = SMALTI__EXR_SLOTS; i-- > 0;) {
         smalti__pool_put(self->base.options.pool, self->slots[i].memory);
         self->slots[i].memory = NULL;

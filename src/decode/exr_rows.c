@@ -87,11 +87,24 @@ static void take_channel(smalti__exr_decoder *self, smalti__exr_cursor *cursor, 
         widen(self, channel, self->samples, width, dst);
 }
 
+/* The same of a chunk that was flattened: it has the picks alone. */
+static void take_flat_row(smalti__exr_decoder *self, smalti__exr_cursor *cursor, uint32_t x, uint32_t width)
+{
+    size_t bytes = (size_t)width * sizeof(float);
+    for (uint32_t i = 0; i < self->pick_count; i++)
+        memcpy(plane_of(self, self->picks[i].plane, self->row, 1) + x,
+               smalti__exr_cursor_take(cursor, bytes, self->bytes), bytes);
+}
+
 /* The next row's samples in one chunk: wanted ones to their planes, from x on; NULL wanted: none. */
 static void take_row(smalti__exr_decoder *self, smalti__exr_cursor *cursor, uint32_t x, uint32_t width, bool wanted)
 {
     const smalti_exr_part *part = self->part;
     uint32_t pick = 0;
+    if (self->is_deep) {
+        take_flat_row(self, cursor, x, width);
+        return;
+    }
     for (uint32_t c = 0; c < part->channel_count; c++) {
         const smalti_exr_channel *channel = &part->channels[c];
         bool picked = pick < self->pick_count && self->picks[pick].channel == c;
@@ -111,7 +124,7 @@ static smalti_result fetch(smalti__exr_decoder *self, bool wanted, smalti_error 
     uint32_t width = smalti__exr_box_width(&self->window), tile = self->part->tile_width;
     SMALTI__TRY(smalti__exr_bands_get(self, self->row, error));
     smalti__exr_slot *slot = &self->slots[self->slot];
-    if (self->part->kind != SMALTI_EXR_TILED)
+    if (!smalti__exr_is_tiled(self->part))
         tile = width;
     for (uint32_t i = 0; i < self->chunks_across; i++) {
         uint32_t x = (self->first_chunk + i) * tile;

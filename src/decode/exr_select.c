@@ -167,10 +167,21 @@ static void select_first(smalti__exr_decoder *self, const smalti_exr_part *part)
     }
 }
 
-static bool can_decode(const smalti_exr_part *part)
+smalti_result smalti__exr_can_decode(const smalti__exr_decoder *self, const smalti_exr_part *part, char *text,
+                                     size_t text_size)
 {
-    char text[80];
-    return smalti__exr_codec_check(part, text, sizeof text) == SMALTI_OK;
+    if (!smalti__exr_is_deep(part))
+        return smalti__exr_codec_check(part, text, text_size);
+    if (self->base.options.flatten_deep)
+        return SMALTI_OK; /* the header's rules allow no compression that is not known */
+    snprintf(text, text_size, "deep data has no pixels of its own: ask for it flattened with --flatten-deep");
+    return SMALTI_E_UNSUPPORTED;
+}
+
+static bool can_decode(const smalti__exr_decoder *self, const smalti_exr_part *part)
+{
+    char text[128];
+    return smalti__exr_can_decode(self, part, text, sizeof text) == SMALTI_OK;
 }
 
 static smalti_result select_part(smalti__exr_decoder *self, smalti_error *error)
@@ -185,7 +196,7 @@ static smalti_result select_part(smalti__exr_decoder *self, smalti_error *error)
     for (uint32_t pass = 0; pass < 2 && !self->part; pass++)
         for (uint32_t i = 0; i < header->part_count && !self->part; i++) {
             const smalti_exr_part *part = &header->parts[i];
-            if ((only >= 0 && i != only) || can_decode(part) == (pass == 1) || !select_in(self, part))
+            if ((only >= 0 && i != only) || can_decode(self, part) == (pass == 1) || !select_in(self, part))
                 continue;
             self->part = part;
             self->part_index = i;
@@ -258,6 +269,7 @@ smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error)
     SMALTI__TRY(select_level(self, error));
     SMALTI__TRY(check_sampling(self, error));
     read_light(self);
+    self->is_deep = smalti__exr_is_deep(self->part);
     return SMALTI_OK;
 }
 

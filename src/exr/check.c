@@ -27,20 +27,10 @@ const char *smalti_exr_verdict_name(smalti_exr_verdict verdict)
 
 /* ---- Heads ---- */
 
-static bool is_deep(const smalti_exr_part *part)
-{
-    return part->kind == SMALTI_EXR_DEEP_SCANLINE || part->kind == SMALTI_EXR_DEEP_TILED;
-}
-
-static bool is_tiled(const smalti_exr_part *part)
-{
-    return part->kind == SMALTI_EXR_TILED || part->kind == SMALTI_EXR_DEEP_TILED;
-}
-
 uint32_t smalti__exr_head_bytes(const smalti_exr *exr, const smalti_exr_part *part)
 {
     uint32_t multi = exr->header.flags & SMALTI_EXR_FLAG_MULTI_PART ? 4 : 0;
-    return multi + (is_tiled(part) ? 16 : 4) + (is_deep(part) ? 24 : 4);
+    return multi + (smalti__exr_is_tiled(part) ? 16 : 4) + (smalti__exr_is_deep(part) ? 24 : 4);
 }
 
 void smalti__exr_head_read(const smalti_exr *exr, const smalti_exr_part *part, const uint8_t *bytes,
@@ -49,9 +39,9 @@ void smalti__exr_head_read(const smalti_exr *exr, const smalti_exr_part *part, c
     *head = (smalti__exr_head){.bytes = smalti__exr_head_bytes(exr, part)};
     if (exr->header.flags & SMALTI_EXR_FLAG_MULTI_PART)
         head->part = smalti__le32(bytes), bytes += 4;
-    for (int i = 0; i < (is_tiled(part) ? 4 : 1); i++, bytes += 4)
+    for (int i = 0; i < (smalti__exr_is_tiled(part) ? 4 : 1); i++, bytes += 4)
         head->coordinates[i] = (int32_t)smalti__le32(bytes);
-    if (is_deep(part)) {
+    if (smalti__exr_is_deep(part)) {
         head->counts_bytes = smalti__le64(bytes);
         head->packed_bytes = smalti__le64(bytes + 8);
         head->unpacked_bytes = smalti__le64(bytes + 16);
@@ -67,7 +57,7 @@ static bool sizes_fit(const smalti__exr_head *head, const smalti_exr_part *part,
 {
     if (__builtin_add_overflow(head->packed_bytes, head->counts_bytes, stored))
         return false;
-    if (!is_deep(part)) {
+    if (!smalti__exr_is_deep(part)) {
         if (head->packed_bytes > INT32_MAX || head->packed_bytes > unpacked)
             return false;
         return part->compression == SMALTI_EXR_NONE ? head->packed_bytes == unpacked : head->packed_bytes || !unpacked;
@@ -158,7 +148,8 @@ static smalti_result check_chunk(check_state *state, const smalti__exr_chunk *ch
     smalti__exr_head_read(state->exr, part, bytes, &head);
     const int32_t tile[4] = {(int32_t)chunk->tile_x, (int32_t)chunk->tile_y, (int32_t)chunk->level_x,
                              (int32_t)chunk->level_y};
-    bool right = is_tiled(part) ? !memcmp(head.coordinates, tile, sizeof tile) : head.coordinates[0] == chunk->y;
+    bool right =
+        smalti__exr_is_tiled(part) ? !memcmp(head.coordinates, tile, sizeof tile) : head.coordinates[0] == chunk->y;
     if (head.part != state->part_index || !right) {
         fault(state, &check->mislabelled, SMALTI_EXR_DAMAGED, begin, chunk, "is not where the table says");
         return SMALTI_OK;

@@ -61,11 +61,6 @@ uint64_t smalti__exr_chunk_count(const smalti_exr_part *part)
 
 /* ---- Walking ---- */
 
-static bool is_tiled(const smalti_exr_part *part)
-{
-    return part->kind == SMALTI_EXR_TILED || part->kind == SMALTI_EXR_DEEP_TILED;
-}
-
 static void place_tile(smalti__exr_chunk *chunk)
 {
     const smalti_exr_part *part = chunk->part;
@@ -102,7 +97,7 @@ bool smalti__exr_chunk_first(smalti__exr_chunk *chunk, const smalti_exr_part *pa
     *chunk = (smalti__exr_chunk){.part = part, .x = part->data_window.min_x, .width = part_width(part)};
     if (part->kind == SMALTI_EXR_OTHER)
         return false;
-    if (is_tiled(part))
+    if (smalti__exr_is_tiled(part))
         begin_level(chunk);
     else
         place_rows(chunk);
@@ -114,7 +109,7 @@ bool smalti__exr_chunk_next(smalti__exr_chunk *chunk)
     const smalti_exr_part *part = chunk->part;
     if (++chunk->index >= part->chunk_count)
         return false;
-    if (!is_tiled(part)) {
+    if (!smalti__exr_is_tiled(part)) {
         place_rows(chunk);
         return true;
     }
@@ -164,7 +159,7 @@ bool smalti__exr_chunk_find(smalti__exr_chunk *chunk, const smalti_exr_part *par
 {
     if (part->kind == SMALTI_EXR_OTHER)
         return false;
-    if (is_tiled(part))
+    if (smalti__exr_is_tiled(part))
         return find_tile(chunk, part, coordinates);
     int64_t row = (int64_t)coordinates[0] - part->data_window.min_y;
     uint32_t rows = smalti__exr_rows_per_chunk(part->compression);

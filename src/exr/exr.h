@@ -123,6 +123,15 @@ static inline void smalti__put_le64(uint8_t *p, uint64_t v)
     smalti__put_le32(p, (uint32_t)v), smalti__put_le32(p + 4, (uint32_t)(v >> 32));
 }
 
+static inline bool smalti__exr_is_deep(const smalti_exr_part *part)
+{
+    return part->kind == SMALTI_EXR_DEEP_SCANLINE || part->kind == SMALTI_EXR_DEEP_TILED;
+}
+static inline bool smalti__exr_is_tiled(const smalti_exr_part *part)
+{
+    return part->kind == SMALTI_EXR_TILED || part->kind == SMALTI_EXR_DEEP_TILED;
+}
+
 /* ---- Types ---- */
 
 /* By its name in the file; *fixed_bytes is the size that values of it have, 0 when that varies. */

@@ -15,7 +15,7 @@ smalti_result smalti__exr_codec_check(const smalti_exr_part *part, char *text, s
     if (part->kind != SMALTI_EXR_SCANLINE && part->kind != SMALTI_EXR_TILED) {
         snprintf(text, text_size,
                  part->kind == SMALTI_EXR_OTHER ? "the part's type is not known"
-                                                : "deep data cannot be decoded: flatten it first");
+                                                : "deep data is decoded only to be flattened");
         return SMALTI_E_UNSUPPORTED;
     }
     if (part->compression > SMALTI_EXR_B44A) {
@@ -83,15 +83,21 @@ static bool undo_rle(const uint8_t *src, size_t src_size, uint8_t *dst, size_t s
     return dst == last;
 }
 
+bool smalti__exr_codec_undo(const smalti__exr_codec *codec, const uint8_t *packed, size_t packed_size, uint8_t *room,
+                            size_t size)
+{
+    if (!codec->inflate)
+        return undo_rle(packed, packed_size, room, size);
+    size_t made;
+    return !libdeflate_zlib_decompress(codec->inflate, packed, packed_size, room, size, &made) && made == size;
+}
+
 static bool decompress(const smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
                        size_t packed_size, uint8_t *room, size_t size)
 {
     if (codec->core)
         return smalti__exr_core_run(codec->core, chunk, packed, packed_size, room, size);
-    if (!codec->inflate)
-        return undo_rle(packed, packed_size, room, size);
-    size_t made;
-    return !libdeflate_zlib_decompress(codec->inflate, packed, packed_size, room, size, &made) && made == size;
+    return smalti__exr_codec_undo(codec, packed, packed_size, room, size);
 }
 
 smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
@@ -114,7 +120,7 @@ smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_
 
 static bool is_at(const smalti__exr_chunk *chunk, const int32_t at[4])
 {
-    if (chunk->part->kind == SMALTI_EXR_SCANLINE)
+    if (!smalti__exr_is_tiled(chunk->part))
         return at[0] == chunk->y;
     return at[0] == (int32_t)chunk->tile_x && at[1] == (int32_t)chunk->tile_y && at[2] == (int32_t)chunk->level_x &&
            at[3] == (int32_t)chunk->level_y;

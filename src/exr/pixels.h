@@ -31,7 +31,11 @@ void smalti__exr_codec_close(smalti__exr_codec *codec); /* fine for a zeroed str
 smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
                                     size_t packed_size, uint8_t *room, smalti__exr_bytes *bytes, const char **problem);
 
-/* The chunk at begin, the entry of its offset table: what is stored of it lies in the file's size bytes at data. FORMAT and
+/* RLE, ZIPS and ZIP undone: exactly size bytes, in the form of ZIP. false: they are damaged. */
+bool smalti__exr_codec_undo(const smalti__exr_codec *codec, const uint8_t *packed, size_t packed_size, uint8_t *room,
+                            size_t size);
+
+/* The chunk at begin, the entry of its offset table: what is stored of it lies in the file's size bytes at data (deep: the table of counts, then the samples). FORMAT and
  * *problem, which says what is wrong. */
 smalti_result smalti__exr_chunk_locate(const smalti_exr *exr, const smalti__exr_chunk *chunk, uint32_t part_index,
                                        const uint8_t *data, uint64_t size, const uint8_t **packed, size_t *packed_size,

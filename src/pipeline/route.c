@@ -28,6 +28,7 @@ smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smal
         .layer = settings->layer,
         .view = settings->view,
         .level = (uint32_t)settings->level,
+        .flatten_deep = settings->flatten_deep,
     };
 }
 
