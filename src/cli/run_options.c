@@ -54,7 +54,12 @@ const cli_option cli_run_options[] = {
      .min = 0,
      .max = 31,
      .key = "input.level",
-     .summary = "of an EXR file with smaller levels: this one (default 0, the largest)"},
+     .summary = "of an EXR file with smaller levels: this one (default: the smallest that a resize at the "
+                "beginning wants, else 0, the largest)"},
+    {.name = "preview",
+     .key = "input.preview",
+     .key_value = "true",
+     .summary = "of an EXR file: the small preview in its header, as its writer made it, instead of its pixels"},
     {.name = "flatten-deep",
      .key = "input.flatten_deep",
      .key_value = "true",

@@ -22,13 +22,14 @@ typedef struct smalti__metadata {
     smalti__blob xmp;  /* packet, without its identifier */
     smalti__blob exr;  /* EXR attributes as they stand in a header, but those that say how pixels are stored */
     bool exr_long_names; /* some of them have names of more than 31 bytes */
+    const smalti__primaries *exr_primaries; /* of colours that are no longer in those that exr says; NULL: as it says */
 } smalti__metadata;
 
 void smalti__metadata_clear(smalti__metadata *metadata);
 
 typedef struct smalti__decode_options {
-    bool lenient;          /* keep what can be decoded of damaged data, and warn */
-    bool metadata;         /* fill in smalti__decoder.metadata.exif and .xmp too; icc is always wanted */
+    bool lenient; /* keep what can be decoded of damaged data, and warn */
+    bool metadata; /* fill in smalti__decoder.metadata.exif and .xmp too; icc is always wanted */
     bool head_only; /* only info is wanted (also from behind the pixels, if that costs little): no read will follow */
     bool all_frames; /* of an animation; otherwise the first is delivered as a still image */
     bool spare_thread; /* there is a processor for a thread of the decoder's own */
@@ -44,6 +45,7 @@ typedef struct smalti__decode_options {
     const char *layer; /* "diffuse" of "diffuse.R"; or a channel's whole name */
     const char *view; /* "left" */
     uint32_t level; /* of a mipmap or ripmap: 0 the largest */
+    bool preview; /* the small image in the header instead */
     bool flatten_deep; /* deep data too, its samples put over each other; otherwise it is refused */
 } smalti__decode_options;
 
@@ -66,6 +68,7 @@ typedef struct smalti__decoder {
     uint32_t reduced; /* the divisor: out is info's size divided by it, rounded up (the last row and column are whole
                        * pixels that the image only partly fills); 1 for as stored; 0: out is the whole of the image in
                        * another ratio, which width and height say; 0: scaled to its size by whatever factors */
+    uint32_t level; /* EXR: of its mipmap, that is delivered instead of the largest; 0: none */
     bool premultiplied; /* set by open, for out */
     smalti__light light; /* set by open: what samples are, where that is not what is shown */
     smalti__metadata metadata;

@@ -11,6 +11,8 @@ static smalti_result exr_start(smalti__decoder *decoder, smalti_error *error)
 {
     smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
     char reason[128];
+    if (self->preview)
+        return SMALTI_OK;
     smalti_result result = smalti__exr_can_decode(self, self->part, reason, sizeof reason);
     if (result < 0)
         return smalti__source_fail(decoder->source, error, result, SMALTI_NO_OFFSET, "%s", reason);
@@ -23,7 +25,9 @@ static smalti_result exr_start(smalti__decoder *decoder, smalti_error *error)
 static smalti_result exr_read(smalti__decoder *decoder, void *dst, size_t pitch, uint32_t rows, smalti_error *error)
 {
     smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
-    for (uint32_t y = 0; y < rows; y++)
+    for (uint32_t y = 0; self->preview && y < rows; y++)
+        smalti__exr_preview_row(self, decoder->row + y, (uint8_t *)dst + y * pitch);
+    for (uint32_t y = 0; !self->preview && y < rows; y++)
         SMALTI__TRY(smalti__exr_rows_get(self, decoder->row + y, (float *)(void *)((uint8_t *)dst + y * pitch), error));
     return SMALTI_OK;
 }
@@ -58,6 +62,28 @@ static smalti_result check_pixels(const smalti__exr_decoder *self, smalti_error 
                                (unsigned long long)most);
 }
 
+static void measure(smalti__exr_decoder *self)
+{
+    if (!smalti__add(smalti__exr_bands_bytes(self), smalti__exr_rows_bytes(self), &self->base.work_bytes))
+        self->base.work_bytes = SIZE_MAX;
+}
+
+/* The writer's own filter made the smaller levels, as it was meant. */
+static void exr_reduce(smalti__decoder *decoder, uint32_t width, uint32_t height)
+{
+    smalti__exr_decoder *self = (smalti__exr_decoder *)decoder;
+    if (self->preview)
+        return;
+    smalti__exr_choose_level(self, width, height);
+    if (self->level == decoder->options.level)
+        return;
+    decoder->out.width = smalti__exr_box_width(&self->canvas);
+    decoder->out.height = smalti__exr_box_height(&self->canvas);
+    decoder->reduced = 0;
+    decoder->level = self->level;
+    measure(self);
+}
+
 static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
 {
     smalti__decoder *base = &self->base;
@@ -66,12 +92,13 @@ static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
     SMALTI__TRY(smalti_exr_open_memory(self->exr, source->data, source->size, source->name, error));
     SMALTI__TRY(smalti__exr_select(self, error));
     smalti__exr_describe(self);
+    if (base->options.preview)
+        return smalti__exr_preview_take(self, error);
     if (base->options.head_only)
         return SMALTI_OK;
     SMALTI__TRY(check_pixels(self, error));
     SMALTI__TRY(smalti__exr_keep_attributes(self, error));
-    if (!smalti__add(smalti__exr_bands_bytes(self), smalti__exr_rows_bytes(self), &base->work_bytes))
-        base->work_bytes = SIZE_MAX;
+    measure(self);
     /* what a file may become counts all samples */
     if (__builtin_add_overflow(base->info.decoded_bytes, self->deep_bytes, &base->info.decoded_bytes))
         base->info.decoded_bytes = UINT64_MAX;
@@ -82,7 +109,7 @@ static smalti_result exr_open(smalti__source *source, const smalti__decode_optio
                               smalti_error *error)
 {
     static const smalti__decoder_ops ops = {
-        .start = exr_start, .read = exr_read, .finish = exr_finish, .close = exr_close};
+        .start = exr_start, .read = exr_read, .finish = exr_finish, .close = exr_close, .reduce = exr_reduce};
     smalti__exr_decoder *self = calloc(1, sizeof *self);
     if (!self)
         return smalti__fail_nomem(error, sizeof *self);

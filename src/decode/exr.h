@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the files of the EXR decoder share: exr.c (opening, life), exr_select.c (which part and channels), exr_bands.c (chunks
- * → bands of rows, also ahead of the caller), exr_rows.c (bands → pixels), exr_deep.c (deep data, which is flattened chunk by chunk). */
+ * → bands of rows, also ahead of the caller), exr_rows.c (bands → pixels), exr_deep.c (deep data, which is flattened chunk by chunk), exr_preview.c. */
 #ifndef SMALTI_SRC_DECODE_EXR_H
 #define SMALTI_SRC_DECODE_EXR_H
 
@@ -55,6 +55,10 @@ typedef struct smalti__exr_decoder {
     uint32_t band, slot; /* of the rows that are being read */
     uint64_t furthest;   /* in the file: what has been read of it, while that grows */
 
+    /* exr_preview.c */
+    const uint8_t
+        *preview; /* in the file: pixels of the preview, which is delivered instead of the part's; NULL: not */
+
     /* exr_deep.c */
     bool is_deep; /* chunks become rows of the picks, as floats */
     smalti__exr_deep deep;
@@ -72,6 +76,9 @@ typedef struct smalti__exr_decoder {
 
 /* exr_select.c: sets part, level, windows and picks by the options. */
 smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error);
+/* Changes level and windows to the smallest level that has at least so many pixels in each direction, where a level of the
+ * whole image may stand for it. */
+void smalti__exr_choose_level(smalti__exr_decoder *self, uint32_t width, uint32_t height);
 /* UNSUPPORTED and a reason when the part's chunks cannot be decoded, or not as the options are. */
 smalti_result smalti__exr_can_decode(const smalti__exr_decoder *self, const smalti_exr_part *part, char *text,
                                      size_t text_size);
@@ -101,6 +108,10 @@ smalti_result smalti__exr_deep_start(smalti__exr_decoder *self, smalti_error *er
 smalti_result smalti__exr_deep_make(smalti__exr_decoder *self, const smalti__exr_chunk *chunk, const uint8_t *stored,
                                     size_t stored_size, uint8_t *room, smalti__exr_bytes *bytes, const char **problem);
 void smalti__exr_deep_end(smalti__exr_decoder *self);
+
+/* exr_preview.c */
+smalti_result smalti__exr_preview_take(smalti__exr_decoder *self, smalti_error *error);
+void smalti__exr_preview_row(const smalti__exr_decoder *self, uint32_t row, uint8_t *dst);
 
 /* exr_rows.c */
 size_t smalti__exr_rows_bytes(const smalti__exr_decoder *self);

@@ -215,6 +215,36 @@ static smalti_result select_part(smalti__exr_decoder *self, smalti_error *error)
 
 /* ---- windows ---- */
 
+static uint32_t level_count(const smalti_exr_part *part)
+{
+    return part->levels_x < part->levels_y ? part->levels_x : part->levels_y;
+}
+
+/* Of a part's data window. */
+static smalti_exr_box level_window(const smalti_exr_part *part, uint32_t level)
+{
+    smalti_exr_box box = part->data_window;
+    uint64_t width = smalti__exr_level_size(smalti__exr_box_width(&box), level, part->round_up);
+    uint64_t height = smalti__exr_level_size(smalti__exr_box_height(&box), level, part->round_up);
+    box.max_x = (int32_t)(box.min_x + (int64_t)width - 1);
+    box.max_y = (int32_t)(box.min_y + (int64_t)height - 1);
+    return box;
+}
+
+void smalti__exr_choose_level(smalti__exr_decoder *self, uint32_t width, uint32_t height)
+{
+    const smalti_exr_part *part = self->part;
+    if (self->level || memcmp(&part->data_window, &part->display_window, sizeof part->data_window))
+        return; /* one that was asked for; display windows are for the whole image */
+    for (uint32_t level = 1; level < level_count(part); level++) {
+        smalti_exr_box box = level_window(part, level);
+        if (smalti__exr_box_width(&box) < width || smalti__exr_box_height(&box) < height)
+            break;
+        self->level = level;
+        self->window = self->canvas = box;
+    }
+}
+
 static smalti_result select_level(smalti__exr_decoder *self, smalti_error *error)
 {
     const smalti_exr_part *part = self->part;
@@ -223,15 +253,10 @@ static smalti_result select_level(smalti__exr_decoder *self, smalti_error *error
     self->level = self->base.options.level;
     if (!self->level)
         return SMALTI_OK;
-    if (self->level >= part->levels_x || self->level >= part->levels_y)
+    if (self->level >= level_count(part))
         return smalti__source_fail(self->base.source, error, SMALTI_E_INVALID_RANGE, SMALTI_NO_OFFSET,
-                                   "there is no level %u: the image has %u", self->level,
-                                   part->levels_x < part->levels_y ? part->levels_x : part->levels_y);
-    uint64_t width = smalti__exr_level_size(smalti__exr_box_width(&self->window), self->level, part->round_up);
-    uint64_t height = smalti__exr_level_size(smalti__exr_box_height(&self->window), self->level, part->round_up);
-    self->window.max_x = (int32_t)(self->window.min_x + (int64_t)width - 1);
-    self->window.max_y = (int32_t)(self->window.min_y + (int64_t)height - 1);
-    self->canvas = self->window; /* display windows are for the whole image */
+                                   "there is no level %u: the image has %u", self->level, level_count(part));
+    self->window = self->canvas = level_window(part, self->level); /* display windows are for the whole image */
     return SMALTI_OK;
 }
 

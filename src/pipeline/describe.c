@@ -86,6 +86,8 @@ static json_t *route_json(const smalti_plan *plan, const smalti__decoder *decode
                              (json_int_t)route->orientation, "stages", stages_json(&route->program), "strip_rows",
                              (json_int_t)route->strip_rows);
     json_t *encoded = json_array();
+    if (decoder->level)
+        json_object_set_new(json, "level", json_integer(decoder->level));
     json_object_set_new(json, "encoder_thread", json_boolean(route->relay));
     json_object_set_new(json, "planes", json_boolean(route->by_planes));
     json_object_set_new(json, "coefficients", json_boolean(route->by_coefficients));
@@ -246,6 +248,8 @@ static void print_task(FILE *out, const json_t *task)
         fputs(", reduced to ", out);
         print_shape(out, decoded);
     }
+    if (json_object_get(task, "level"))
+        fprintf(out, " (level %lld)", number_at(task, "level"));
     if (json_is_true(json_object_get(task, "planes")))
         fputs("\n  planes  of luma and chroma, each by itself\n", out);
     else if (json_is_true(json_object_get(task, "coefficients")))

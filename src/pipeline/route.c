@@ -28,6 +28,7 @@ smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smal
         .layer = settings->layer,
         .view = settings->view,
         .level = (uint32_t)settings->level,
+        .preview = settings->preview,
         .flatten_deep = settings->flatten_deep,
     };
 }
@@ -151,6 +152,7 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
     smalti__branch_route *branch = &route->branches[variant];
     branch->last = route->program.shape;
     branch->profile = route->program.profile;
+    branch->converted = route->light.convert && !route->program.light.convert;
     if (plan->variant_count > 1) {
         SMALTI__CLEANUP_FREE smalti__program *program = malloc(sizeof *program);
         smalti__flow_setup setup = smalti__route_branch_flow(plan, route, variant, &route->program.shape);
@@ -160,6 +162,7 @@ static smalti_result branch_route(const smalti_plan *plan, smalti__route *route,
         branch->last = program->shape;
         if (program->profile != SMALTI__PROFILE_INPUT)
             branch->profile = program->profile;
+        branch->converted = route->light.convert && !program->light.convert;
         SMALTI__TRY(smalti__route_fit(branch, &route->in, &branch->last, &branch->out, error));
         SMALTI__TRY(smalti__flow_bytes(&setup, program, &branch->out, &branch->flow_bytes, error));
     } else {
@@ -382,9 +385,10 @@ smalti_result smalti__route_make(const smalti_plan *plan, smalti__decoder *decod
     return sum_bytes(plan, decoder, route, error);
 }
 
-smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
-                                        smalti__profile profile, const smalti__metadata *all)
+smalti__metadata smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, size_t variant,
+                                        const smalti__shape *out, const smalti__metadata *all)
 {
+    smalti__profile profile = route->branches[variant].profile;
     uint64_t keep = smalti__plan_settings(plan, variant)->metadata;
     smalti__metadata view = {0};
     /* bytes 16…19 of a profile name the colours it is for (ICC.1, 7.2.8) */
@@ -395,6 +399,10 @@ smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant,
         view.icc = all->icc;
     if (keep != SMALTI__METADATA_NONE)
         view.exr = all->exr, view.exr_long_names = all->exr_long_names;
+    if (profile == SMALTI__PROFILE_P3)
+        view.exr_primaries = &smalti__primaries_p3;
+    else if (route->branches[variant].converted)
+        view.exr_primaries = &smalti__primaries_srgb;
     if (view.icc.data && (view.icc.size < 128 || memcmp(view.icc.data + 16, colors, 4)))
         view.icc = (smalti__blob){0};
     if (profile != SMALTI__PROFILE_INPUT)

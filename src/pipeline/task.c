@@ -299,6 +299,8 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
     if (task->decoder->reduced > 1)
         snprintf(task->fast_path, sizeof task->fast_path, "reduced 1/%u%s%s", task->decoder->reduced, *way ? ", " : "",
                  way);
+    else if (task->decoder->level)
+        snprintf(task->fast_path, sizeof task->fast_path, "level %u", task->decoder->level);
     else
         snprintf(task->fast_path, sizeof task->fast_path, "%s", way);
     size_t unmapped = held > SMALTI__SMALL_INPUT ? (size_t)held : 0, total;

@@ -230,6 +230,65 @@ TEST("levels of mipmaps are images of their own")
     }
 }
 
+/* Opens a file and asks for a smaller image; the pixels of what is delivered. */
+static pixels read_reduced(const exr_file *file, smalti__decode_options options, uint32_t width, uint32_t height,
+                           uint32_t *level)
+{
+    smalti__source source;
+    smalti__decoder *decoder;
+    smalti__source_open_memory(&source, file->data, file->size, "in");
+    CHECK_OK(smalti__decoder_open(&source, &options, &decoder, &error), error);
+    size_t work = decoder->work_bytes;
+    smalti__decoder_reduce(decoder, width, height);
+    CHECK(decoder->work_bytes <= work);
+    pixels got = {decoder->out.width, decoder->out.height, decoder->out.channels, decoder->out.sample, NULL};
+    got.data = malloc(pixels_row(&got) * got.height + 64);
+    CHECK_OK(smalti__decoder_start(decoder, &error), error);
+    CHECK_OK(smalti__decoder_read(decoder, got.data, pixels_row(&got), got.height, &error), error);
+    CHECK_OK(smalti__decoder_finish(decoder, &error), error);
+    *level = decoder->level;
+    smalti__decoder_close(decoder);
+    smalti__source_close(&source);
+    return got;
+}
+
+TEST("an image that is made smaller comes from the smallest level that has the pixels")
+{
+    static const struct {
+        uint32_t width, height, level;
+    } wanted[] = {{60, 38, 0}, {31, 19, 0}, {30, 19, 1}, {16, 5, 1}, {15, 9, 2}, {1, 1, 5}};
+    exr_image image = {.compression = EXR_COMPRESSION_ZIP,
+                       .data = {2, 3, 61, 40},
+                       .tile_width = 8,
+                       .tile_height = 16,
+                       .channels = {{"Y", EXR_PIXEL_HALF}}};
+    for (image.levels = 0; image.levels < 2; image.levels++) {
+        exr_file file = exr_write(&image, 1);
+        for (size_t i = 0; i < SMALTI__COUNT(wanted); i++) {
+            uint32_t level, expected = image.levels ? wanted[i].level : 0;
+            pixels got = read_reduced(&file, (smalti__decode_options){0}, wanted[i].width, wanted[i].height, &level);
+            CHECK_INT(level, expected);
+            CHECK_INT(got.width, 60 >> level);
+            for (uint32_t p = 0; p < got.width * got.height; p++)
+                CHECK(same_float(((float *)got.data)[p], written(&image, 0, level, p % got.width, p / got.width)));
+            free(got.data);
+        }
+        free(file.data);
+    }
+    image.levels = 1;
+    memcpy(image.display, (int32_t[4]){0, 0, 63, 63}, sizeof image.display); /* no level shows that */
+    exr_file file = exr_write(&image, 1);
+    uint32_t level;
+    pixels got = read_reduced(&file, (smalti__decode_options){0}, 8, 8, &level);
+    CHECK(!level && got.width == 64);
+    free(got.data);
+    got = read_reduced(&file, (smalti__decode_options){.level = 1}, 4, 4,
+                       &level); /* nor is one that was asked for left */
+    CHECK(!level && got.width == 30);
+    free(got.data);
+    free(file.data);
+}
+
 TEST("the canvas is the display window, and black where there is no data")
 {
     static const int32_t displays[][4] = {{0, 0, 63, 63},       {-20, -20, 20, 30}, {10, 12, 13, 20},
