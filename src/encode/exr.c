@@ -133,6 +133,30 @@ static void put_channels(text *to, const exr_encoder *self)
     put_attribute(to, "channels", "chlist", list, (uint32_t)value.size);
 }
 
+static void put_primaries(text *to, const smalti__primaries *primaries)
+{
+    uint8_t value[32];
+    for (int i = 0; i < 8; i++) {
+        uint32_t bits;
+        memcpy(&bits, &primaries->xy[i / 2][i % 2], sizeof bits);
+        smalti__put_le32(value + 4 * i, bits);
+    }
+    put_attribute(to, "chromaticities", "chromaticities", value, sizeof value);
+}
+
+/* Attributes of the input; where colours have other primaries now, without what it said of them. */
+static void put_kept(text *to, const smalti__metadata *metadata)
+{
+    const uint8_t *at = metadata->exr.data, *end = at + metadata->exr.size;
+    while (at < end) { /* they were read from a header, and are whole */
+        const char *name = (const char *)at, *type = name + strlen(name) + 1;
+        const uint8_t *size = (const uint8_t *)type + strlen(type) + 1, *next = size + 4 + smalti__le32(size);
+        if (!metadata->exr_primaries || strcmp(name, "chromaticities"))
+            put(to, at, (size_t)(next - at));
+        at = next;
+    }
+}
+
 static smalti_result put_header(exr_encoder *self, smalti_error *error)
 {
     const smalti__metadata *metadata = self->base.params.metadata;
@@ -156,8 +180,10 @@ static smalti_result put_header(exr_encoder *self, smalti_error *error)
         put_attribute(&head, "screenWindowCenter", "v2f", zero, sizeof zero);
         put_attribute(&head, "screenWindowWidth", "float", one, sizeof one);
     } else {
-        put(&head, metadata->exr.data, metadata->exr.size);
+        put_kept(&head, metadata);
     }
+    if (metadata && metadata->exr_primaries)
+        put_primaries(&head, metadata->exr_primaries);
     put(&head, "", 1);
     SMALTI__TRY(smalti__sink_write(self->base.sink, head.data, head.size, error));
     self->table_offset = self->base.sink->bytes;

@@ -33,8 +33,8 @@ smalti__encoder smalti__outputs_seed(smalti__task *task, size_t index)
         .channels = branch->out.channels,
         .sample = branch->out.sample,
     };
-    branch->metadata = smalti__route_metadata(task->lane->run->plan, index, &branch->out,
-                                              task->lane->route->branches[index].profile, &task->metadata);
+    branch->metadata =
+        smalti__route_metadata(task->lane->run->plan, task->lane->route, index, &branch->out, &task->metadata);
     seed.params.exr_half = wants_half(task, index, seed.params.exr_half);
     seed.params.stop = &task->stop;
     seed.params.warn = smalti__task_warn;

@@ -89,6 +89,7 @@ typedef struct smalti__branch_route {
     smalti__shape last; /* behind the last step */
     smalti__shape out; /* as encoded */
     smalti__profile profile; /* of its colours */
+    bool converted; /* from the primaries of the file's light to sRGB's, or, by its profile, P3's */
     bool lit; /* its format holds linear light: what is none is decoded */
     uint32_t depth; /* bits of its samples that were asked for; 0: as the input has */
     smalti_sample shown; /* linear light is encoded for a screen, to this; 0: it stays linear */
@@ -137,9 +138,9 @@ smalti__planar_setup smalti__route_planes(const smalti__route *route, smalti__de
 smalti__encode_params smalti__plan_encode_params(const smalti_plan *plan, size_t variant,
                                                  const smalti__metadata *metadata, smalti__pool *pool);
 smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smalti__pool *pool);
-/* What of an image's metadata may leave with a variant that is encoded as out, with the profile of what steps made of its
- * colours: a view of all. */
-smalti__metadata smalti__route_metadata(const smalti_plan *plan, size_t variant, const smalti__shape *out,
-                                        smalti__profile profile, const smalti__metadata *all);
+/* What of an image's metadata may leave with a variant that is encoded as out, by what steps made of its colours: a view of
+ * all. */
+smalti__metadata smalti__route_metadata(const smalti_plan *plan, const smalti__route *route, size_t variant,
+                                        const smalti__shape *out, const smalti__metadata *all);
 
 #endif

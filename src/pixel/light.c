@@ -7,6 +7,7 @@
 #include <string.h>
 
 const smalti__primaries smalti__primaries_srgb = {{{0.64f, 0.33f}, {0.30f, 0.60f}, {0.15f, 0.06f}, {0.3127f, 0.3290f}}};
+const smalti__primaries smalti__primaries_p3 = {{{0.68f, 0.32f}, {0.265f, 0.69f}, {0.15f, 0.06f}, {0.3127f, 0.3290f}}};
 
 static void multiply(double a[3][3], double b[3][3], double product[3][3])
 {
@@ -96,23 +97,27 @@ static bool adapt(const double from[3], const double to[3], double matrix[3][3])
     return true;
 }
 
+bool smalti__primaries_matrix(const smalti__primaries *from, const smalti__primaries *to, float matrix[3][3])
+{
+    double source[3][3], target[3][3], inverse[3][3], made[3][3], white[3], target_white[3];
+    if (!to_xyz(from, source) || !white_xyz(from, white) || !to_xyz(to, target) || !white_xyz(to, target_white) ||
+        !invert(target, inverse) || !adapt(white, target_white, made))
+        return false;
+    multiply(made, source, made);
+    multiply(inverse, made, made);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            matrix[i][j] = (float)made[i][j];
+    return true;
+}
+
 smalti__light smalti__light_linear(const smalti__primaries *primaries)
 {
     smalti__light light = {.linear = true};
-    double from[3][3], srgb[3][3], to[3][3], adapted[3][3], white[3], srgb_white[3];
-    if (!primaries || !to_xyz(primaries, from) || !white_xyz(primaries, white))
+    if (!primaries || !smalti__primaries_matrix(primaries, &smalti__primaries_srgb, light.matrix))
         return light;
-    to_xyz(&smalti__primaries_srgb, srgb);
-    white_xyz(&smalti__primaries_srgb, srgb_white);
-    if (!invert(srgb, to) || !adapt(white, srgb_white, adapted))
-        return light;
-    multiply(adapted, from, adapted);
-    multiply(to, adapted, adapted);
     for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++) {
-            light.matrix[i][j] = (float)adapted[i][j];
-            /* chromaticities stand in files with a few digits */
-            light.convert = light.convert || fabs(adapted[i][j] - (i == j)) > 1e-3;
-        }
+        for (int j = 0; j < 3; j++) /* chromaticities stand in files with a few digits */
+            light.convert = light.convert || fabsf(light.matrix[i][j] - (i == j)) > 1e-3f;
     return light;
 }

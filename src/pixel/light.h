@@ -19,10 +19,14 @@ typedef struct smalti__light {
 
 /* Rec. 709 and sRGB. */
 extern const smalti__primaries smalti__primaries_srgb;
+/* Display P3. */
+extern const smalti__primaries smalti__primaries_p3;
 
 /* Shares of red, green and blue in luminance (the middle row of the matrix to XYZ). false: the primaries are none, and the
  * shares those of sRGB. */
 bool smalti__primaries_luma(const smalti__primaries *primaries, float luma[3]);
+/* The matrix from primaries to others, adapted to their white by the Bradford transform; false: one of them is none. */
+bool smalti__primaries_matrix(const smalti__primaries *from, const smalti__primaries *to, float matrix[3][3]);
 /* Linear light, with primaries (NULL: sRGB's) adapted to sRGB's white by the Bradford transform. */
 smalti__light smalti__light_linear(const smalti__primaries *primaries);
 

@@ -203,12 +203,91 @@ static void color_describe(const smalti__node *node, char *out, size_t out_size)
 
 static const smalti__node_kind node_color = {"colorspace", color_node_bytes, color_open, color_describe};
 
+/* ---- linear light ---- */
+
+typedef struct light_params {
+    float matrix[3][3];
+    bool gray; /* the first row alone */
+} light_params;
+
+static void light_row(const smalti__stage *stage, const void *state, const void *src, void *dst)
+{
+    const light_params *params_of = (const light_params *)stage->node->params;
+    const float(*m)[3] = params_of->matrix, *from = src;
+    uint32_t channels = stage->node->in.channels, colors = params_of->gray ? 1 : 3;
+    float *to = dst;
+    (void)state;
+    for (uint32_t x = 0; x < stage->node->in.width; x++, from += channels) {
+        for (uint32_t c = 0; c < colors; c++)
+            *to++ = m[c][0] * from[0] + m[c][1] * from[1] + m[c][2] * from[2];
+        if (channels == 4)
+            *to++ = from[3];
+    }
+}
+
+static smalti_result light_bytes(const smalti__node *node, const smalti__flow_setup *setup, size_t *bytes,
+                                 smalti_error *error)
+{
+    return smalti__rows_bytes(node, setup, 0, bytes, error);
+}
+
+static smalti_result light_open(const smalti__node *node, smalti__stage **stage, const smalti__flow_setup *setup,
+                                smalti_error *error)
+{
+    return smalti__rows_open(node, stage, setup, light_row, 0, error);
+}
+
+static void light_describe(const smalti__node *node, char *out, size_t out_size)
+{
+    const light_params *params_of = (const light_params *)node->params;
+    snprintf(out, out_size, "%s", params_of->gray ? "luminance, linear" : "primaries, linear");
+}
+
+static const smalti__node_kind node_light = {"colorspace", light_bytes, light_open, light_describe};
+
+/* From the primaries that the light has now to those of the target, or to luminance: by a matrix, of light beyond 1 too. */
+static void light_matrix(const smalti__program *program, int to, light_params *made)
+{
+    static const float luma[3] = {0.2126f, 0.7152f, 0.0722f};
+    float now[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, target[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+    if (program->profile == SMALTI__PROFILE_P3)
+        smalti__primaries_matrix(&smalti__primaries_p3, &smalti__primaries_srgb, now);
+    else if (program->light.convert)
+        memcpy(now, program->light.matrix, sizeof now);
+    if (to == TO_P3)
+        smalti__primaries_matrix(&smalti__primaries_srgb, &smalti__primaries_p3, target);
+    if (to == TO_GRAY)
+        memcpy(target[0], luma, sizeof luma);
+    made->gray = to == TO_GRAY;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            made->matrix[i][j] = target[i][0] * now[0][j] + target[i][1] * now[1][j] + target[i][2] * now[2][j];
+}
+
+static smalti_result lower_light(smalti__program *program, int to, smalti__profile profile, smalti_error *error)
+{
+    light_params made = {0};
+    bool same = to == TO_SRGB && program->profile != SMALTI__PROFILE_P3 && !program->light.convert;
+    smalti__shape in = program->shape;
+    if (in.channels < 3 || same || (to != TO_GRAY && program->profile == profile))
+        return SMALTI_OK;
+    in.sample = SMALTI_SAMPLE_F32;
+    SMALTI__TRY(smalti__program_convert(program, &in, error));
+    light_matrix(program, to, &made);
+    program->profile = profile;
+    program->light.convert = false;
+    in.channels -= made.gray ? 2 : 0;
+    return smalti__program_add(program, &node_light, &made, sizeof made, &in, error);
+}
+
 static smalti_result colorspace_lower(const smalti__step *step, smalti__program *program, smalti_error *error)
 {
     int to = (int)step->values[0].number;
     smalti__profile profile = to == TO_P3 ? SMALTI__PROFILE_P3 : SMALTI__PROFILE_SRGB;
     if (to == TO_KEEP)
         return SMALTI_OK;
+    if (program->light.linear)
+        return lower_light(program, to, profile, error);
     SMALTI__TRY(smalti__program_straight(program, error));
     smalti__shape out = program->shape;
     out.channels -= to == TO_GRAY && out.channels > 2 ? 2 : 0;
