@@ -9,5 +9,6 @@
 #include <smalti/image.h>
 #include <smalti/job.h>
 #include <smalti/kernel.h>
+#include <smalti/worker.h>
 
 #endif
