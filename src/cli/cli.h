@@ -65,6 +65,10 @@ uint64_t cli_memory_for_images(uint64_t process_bytes);
 
 void cli_help(const cli_command *command, FILE *out);
 void cli_help_all(FILE *out);
+/* Kinds of steps with their parameters: all, or one; and their names, for cli_nearest. */
+void cli_help_steps(FILE *out);
+void cli_help_step(const smalti_step_info *step, FILE *out);
+const char *cli_step_name_at(const void *unused, size_t index);
 /* A man page by its name ("smalti", "smalti-run", …) on out; false: there is none. */
 bool cli_man(const char *name, FILE *out);
 

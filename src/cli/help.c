@@ -70,9 +70,10 @@ void cli_help(const cli_command *command, FILE *out)
 
 void cli_help_all(FILE *out)
 {
-    fprintf(out, "smalti: run sandboxed WebAssembly kernels over images\n\n"
+    fprintf(out, "smalti: images and renders through native steps and sandboxed kernels\n\n"
                  "Usage: smalti COMMAND ...\n"
                  "       smalti help [COMMAND...]\n"
+                 "       smalti help steps [NAME]\n"
                  "       smalti --version\n\n"
                  "Commands:\n");
     print_commands(cli_commands, out);

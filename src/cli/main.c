@@ -16,13 +16,32 @@ static int fail_unknown(const char *word)
     return cli_exit_code(SMALTI_E_INVALID);
 }
 
-/* help [COMMAND [SUBCOMMAND]] */
+/* help steps [NAME] */
+static int help_steps(const char *name)
+{
+    if (!name) {
+        cli_help_steps(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < smalti_step_count(); i++)
+        if (!strcmp(name, smalti_step_describe(i)->name)) {
+            cli_help_step(smalti_step_describe(i), stdout);
+            return 0;
+        }
+    const char *near = cli_nearest(name, cli_step_name_at, NULL);
+    cli_say("unknown step '%s'%s%s%s", name, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return cli_exit_code(SMALTI_E_INVALID);
+}
+
+/* help [COMMAND [SUBCOMMAND] | steps [NAME]] */
 static int help(int argc, char **argv)
 {
     if (argc == 0) {
         cli_help_all(stdout);
         return 0;
     }
+    if (!strcmp(argv[0], "steps"))
+        return help_steps(argc > 1 ? argv[1] : NULL);
     const cli_command *command = cli_command_find(cli_commands, argv[0]);
     if (!command)
         return fail_unknown(argv[0]);

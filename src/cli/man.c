@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char page_date[] = "November 21, 2026"; /* of the last change of the options */
+static const char page_date[] = "November 25, 2026"; /* of the last change of the options */
 
 /* One line of running text: roff's own characters lose their meaning. */
 static void text_line(FILE *out, const char *text, size_t length)
@@ -180,11 +180,13 @@ static void page_of_command(FILE *out, const char *title, const cli_command *com
 
 static void page_of_all(FILE *out)
 {
-    header(out, "smalti", "run sandboxed WebAssembly kernels over images");
+    header(out, "smalti", "images and renders through native steps and sandboxed kernels");
     fputs(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar options\n.Pp\n.Nm\n.Cm help\n.Op Ar command ...\n.Pp\n"
-          ".Nm\n.Fl -version\n.Sh DESCRIPTION\n.Nm\nruns kernels over images:\n"
+          ".Nm\n.Cm help steps\n.Op Ar name\n.Pp\n.Nm\n.Fl -version\n.Sh DESCRIPTION\n.Nm\nresizes, converts and "
+          "optimizes images,\n"
+          "and runs kernels over them:\n"
           "small WebAssembly modules that see nothing but the pixels they are given.\n"
-          "Images are decoded, filtered and encoded in strips, many at a time,\n"
+          "Images are decoded, changed and encoded in strips, many at a time,\n"
           "and each output appears whole or not at all.\n"
           "Data goes to standard output, all else to standard error.\n.Ss Commands\n.Bl -tag -width Ds\n",
           out);

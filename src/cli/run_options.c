@@ -96,7 +96,7 @@ const cli_option cli_run_options[] = {
      .step = "extend",
      .kind = CLI_TEXT,
      .placeholder = "WIDTHS",
-     .summary = "add a border: 10, or 10x20x10x20 (top, right, bottom, left); :mode=background|repeat|mirror, "
+     .summary = "add a border: 10, or 10x20x10x20 (top, right, bottom, left); :mode=background|edge|mirror, "
                 "background=RRGGBBAA"},
     {.name = "rotate",
      .repeat = true,

@@ -13,6 +13,18 @@ options_of() {
     "$smalti" help $1 | sed -n 's/^  .*  *--\([a-z-]*\).*/\1/p;s/^      --\([a-z-]*\).*/\1/p' | sort -u
 }
 
+# the steps and their parameters can be asked for
+test_help_steps() {
+    run 0 "$smalti" help steps
+    has out "resize WIDTHxHEIGHT"
+    has out "lanczos3"
+    run 0 "$smalti" help steps blur
+    has out "sigma"
+    equal "$(grep -c resize out)" 0
+    run 2 "$smalti" help steps blurr
+    has err "did you mean 'blur'"
+}
+
 # every command has help on standard output
 test_help() {
     local command
