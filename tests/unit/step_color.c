@@ -187,3 +187,53 @@ TEST("a file says which space it is in: P3 by its profile, sRGB by none, keep by
                 check_sample(&back, x, y, c, sample_at(&in, x, y, c) / 255, 2);
     smalti_image_free(&in), smalti_image_free(&back);
 }
+
+/* A chain of its own behind another's steps, to be freed. */
+static smalti_chain *branch(const smalti_chain *chain, const char *space)
+{
+    smalti_chain *copy = NULL;
+    CHECK_OK(smalti_chain_clone(chain, &copy, &error), error);
+    CHECK_OK(smalti_chain_step(copy, "colorspace", space, &error), error);
+    CHECK_OK(smalti_chain_set(copy, "output.metadata", "icc", &error), error);
+    return copy;
+}
+
+TEST("outputs of one decoding are each in the space of their own, from the input's or the one before them")
+{
+    smalti_image in = make_picture(40, 30, 3, SMALTI_SAMPLE_U8), plain, wide;
+    CHECK_OK(smalti_image_write(&in, file_path("in.png"), NULL, &error), error);
+    run_job("{\"colorspace\": {\"to\": \"p3\"}}", file_path("in.png"), file_path("in-p3.png"), "none");
+    for (int before = 0; before < 2; before++) { /* a step in common says another space, or the input does */
+        smalti_chain *chain = NULL;
+        CHECK_OK(smalti_chain_open(file_path(before ? "in.png" : "in-p3.png"), NULL, &chain, &error), error);
+        if (before)
+            CHECK_OK(smalti_chain_step(chain, "colorspace", "p3", &error), error);
+        smalti_chain *srgb = branch(chain, "srgb"), *p3 = branch(chain, "p3"), *keep = branch(chain, "keep");
+        char srgb_path[4096], p3_path[4096], keep_path[4096];
+        snprintf(srgb_path, sizeof srgb_path, "%s", file_path("srgb.png"));
+        snprintf(p3_path, sizeof p3_path, "%s", file_path("p3.png"));
+        snprintf(keep_path, sizeof keep_path, "%s", file_path("keep.png"));
+        const smalti_chain_output outputs[] = {
+            {.size = sizeof *outputs, .chain = srgb, .path = srgb_path},
+            {.size = sizeof *outputs, .chain = p3, .path = p3_path},
+            {.size = sizeof *outputs, .chain = keep, .path = keep_path},
+        };
+        CHECK_OK(smalti_chain_write(outputs, 3, NULL, NULL, &error), error);
+        bool is_p3 = false;
+        CHECK_INT(profile_in(srgb_path, 3, &is_p3), 0);
+        CHECK(profile_in(p3_path, 3, &is_p3) && is_p3);
+        CHECK(profile_in(keep_path, 3, &is_p3) && is_p3);
+        CHECK_OK(smalti_image_read(srgb_path, &plain, &error), error);
+        for (size_t y = 0; y < in.height; y++)
+            for (size_t x = 0; x < in.width; x++)
+                for (size_t c = 0; c < 3; c++)
+                    check_sample(&plain, x, y, c, sample_at(&in, x, y, c) / 255, 2);
+        smalti_image_free(&plain);
+        CHECK_OK(smalti_image_read(file_path("in-p3.png"), &wide, &error), error);
+        CHECK_OK(smalti_image_read(keep_path, &plain, &error), error);
+        CHECK(same_images(&plain, &wide));
+        smalti_image_free(&plain), smalti_image_free(&wide);
+        smalti_chain_free(chain), smalti_chain_free(srgb), smalti_chain_free(p3), smalti_chain_free(keep);
+    }
+    smalti_image_free(&in);
+}
