@@ -75,7 +75,7 @@ static inline uint8_t *deep_pack(int compression, const uint8_t *bytes, size_t s
         libdeflate_free_compressor(deflate);
     }
     if (!compression || *packed_size >= size)
-        memcpy(packed, bytes, *packed_size = size);
+        memcpy(packed, size ? bytes : split, *packed_size = size);
     free(split);
     return packed;
 }

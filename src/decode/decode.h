@@ -45,6 +45,8 @@ typedef struct smalti__decode_options {
     const char *layer; /* "diffuse" of "diffuse.R"; or a channel's whole name */
     const char *view; /* "left" */
     uint32_t level; /* of a mipmap or ripmap: 0 the largest */
+    bool contact_sheet; /* all layers of all parts, or of part, with their names */
+    uint32_t sheet_cell; /* pixels across one of them; 0: 256 */
     bool preview; /* the small image in the header instead */
     bool flatten_deep; /* deep data too, its samples put over each other; otherwise it is refused */
 } smalti__decode_options;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * OpenEXR among the image formats: one image of a file, as floats of linear light. */
-#include "decode/exr.h"
+#include "decode/exr_sheet.h"
 
 static bool probe(const uint8_t *data, size_t size)
 {
@@ -50,7 +50,7 @@ static void exr_close(smalti__decoder *decoder)
 }
 
 /* The data window is decoded too, where it is larger than what is shown. */
-static smalti_result check_pixels(const smalti__exr_decoder *self, smalti_error *error)
+smalti_result smalti__exr_check_pixels(const smalti__exr_decoder *self, smalti_error *error)
 {
     uint64_t most = self->base.options.max_pixels;
     uint32_t width = smalti__exr_box_width(&self->window), height = smalti__exr_box_height(&self->window);
@@ -96,7 +96,7 @@ static smalti_result set_up(smalti__exr_decoder *self, smalti_error *error)
         return smalti__exr_preview_take(self, error);
     if (base->options.head_only)
         return SMALTI_OK;
-    SMALTI__TRY(check_pixels(self, error));
+    SMALTI__TRY(smalti__exr_check_pixels(self, error));
     SMALTI__TRY(smalti__exr_keep_attributes(self, error));
     measure(self);
     /* what a file may become counts all samples */
@@ -110,6 +110,8 @@ static smalti_result exr_open(smalti__source *source, const smalti__decode_optio
 {
     static const smalti__decoder_ops ops = {
         .start = exr_start, .read = exr_read, .finish = exr_finish, .close = exr_close, .reduce = exr_reduce};
+    if (options->contact_sheet && !options->head_only)
+        return smalti__exr_sheet_open(source, options, decoder, error);
     smalti__exr_decoder *self = calloc(1, sizeof *self);
     if (!self)
         return smalti__fail_nomem(error, sizeof *self);

@@ -21,6 +21,7 @@ typedef struct smalti__exr_pick {
 typedef struct smalti__exr_slot {
     uint8_t *memory;  /* decoded bytes: chunks_across × chunk_bytes */
     smalti__exr_cursor *cursors; /* of its chunks */
+    smalti__exr_bytes *bytes;    /* of its chunks */
     smalti_result result;
     smalti_error error;     /* what result says, or what was lost */
     uint32_t lost;          /* lenient: chunks that are black */
@@ -43,6 +44,7 @@ typedef struct smalti__exr_decoder {
     float luma[3];   /* of the primaries */
 
     /* exr_bands.c */
+    struct smalti__exr_decoder *leader; /* whose bands are read too, row by row behind it; NULL: its own */
     uint32_t band_rows, band_count, first_band; /* rows of a band; bands of the level; the first that is wanted */
     uint32_t first_chunk, chunks_across;        /* tiles that are wanted: from … so many */
     size_t chunk_bytes;                         /* most, decoded */
@@ -82,6 +84,13 @@ void smalti__exr_choose_level(smalti__exr_decoder *self, uint32_t width, uint32_
 /* UNSUPPORTED and a reason when the part's chunks cannot be decoded, or not as the options are. */
 smalti_result smalti__exr_can_decode(const smalti__exr_decoder *self, const smalti_exr_part *part, char *text,
                                      size_t text_size);
+/* By number or name; -1: there is none. */
+int64_t smalti__exr_find_part(const smalti_exr_header *header, const char *wanted);
+/* Sets the same by a channel: the image that its layer makes (no picks: none), or the channel alone. */
+smalti_result smalti__exr_select_cell(smalti__exr_decoder *self, uint32_t part_index, uint32_t channel, bool alone,
+                                      smalti_error *error);
+/* Limits of pixels, of what is delivered and of what is decoded for it. */
+smalti_result smalti__exr_check_pixels(const smalti__exr_decoder *self, smalti_error *error);
 /* … and fills in info by them. */
 void smalti__exr_describe(smalti__exr_decoder *self);
 

@@ -28,10 +28,9 @@ static void find_bands(smalti__exr_decoder *self)
 
 static size_t slot_bytes(const smalti__exr_decoder *self)
 {
-    size_t bytes, cursors;
+    size_t bytes, cursors, each = sizeof(smalti__exr_cursor) + sizeof(smalti__exr_bytes);
     if (!smalti__mul(self->chunk_bytes, self->chunks_across, &bytes) ||
-        !smalti__mul(sizeof(smalti__exr_cursor), self->chunks_across, &cursors) ||
-        !smalti__add(bytes, cursors + 64, &bytes))
+        !smalti__mul(each, self->chunks_across, &cursors) || !smalti__add(bytes, cursors + 64, &bytes))
         return SIZE_MAX;
     return bytes;
 }
@@ -41,11 +40,14 @@ size_t smalti__exr_bands_bytes(smalti__exr_decoder *self)
     enum { LARGE = 8 << 20 };
     size_t bytes, codec, deep = 0;
     find_bands(self);
+    self->slot_count = 1;
+    self->chunk_bytes = 0;
+    if (self->leader)
+        return slot_bytes(self);
     self->chunk_bytes = self->is_deep ? smalti__exr_deep_chunk_most(self) : smalti__exr_chunk_most(self->part);
     if (self->is_deep)
         deep = smalti__exr_deep_prepare(self);
     size_t slot = slot_bytes(self);
-    self->slot_count = 1;
     if (self->base.options.spare_thread && self->band_count - self->first_band >= THREAD_LEAST)
         self->slot_count = slot > LARGE ? 2 : SMALTI__EXR_SLOTS;
     codec = smalti__exr_codec_bytes(self->part, self->chunk_bytes);
@@ -112,6 +114,7 @@ static void make_band(smalti__exr_decoder *self, smalti__exr_slot *slot, uint32_
             if (!self->base.options.lenient || smalti_result_class(result) != smalti_result_class(SMALTI_E_FORMAT))
                 slot->result = result;
         }
+        slot->bytes[i] = bytes;
         smalti__exr_cursor_begin(&slot->cursors[i], self->unpack, &bytes);
     }
 }
@@ -135,7 +138,8 @@ static void run_ahead(void *user)
 smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *error)
 {
     size_t bytes = slot_bytes(self), pixels = (size_t)self->chunks_across * self->chunk_bytes;
-    SMALTI__TRY(smalti__exr_codec_open(&self->codec, self->part, error));
+    if (!self->leader)
+        SMALTI__TRY(smalti__exr_codec_open(&self->codec, self->part, error));
     if (self->is_deep)
         SMALTI__TRY(smalti__exr_deep_start(self, error));
     for (uint32_t i = 0; i < self->slot_count; i++) {
@@ -144,6 +148,7 @@ smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *e
         if (!slot->memory)
             return smalti__fail_nomem(error, bytes);
         slot->cursors = (smalti__exr_cursor *)(slot->memory + smalti__align(pixels, 64));
+        slot->bytes = (smalti__exr_bytes *)(slot->cursors + self->chunks_across);
     }
     self->band = UINT32_MAX;
     self->slot = self->slot_count - 1; /* the first is next */
@@ -188,8 +193,22 @@ static smalti_result advance(smalti__exr_decoder *self, smalti_error *error)
     return SMALTI_OK;
 }
 
+/* The leader's band, from its beginning. */
+static smalti_result follow(smalti__exr_decoder *self, uint32_t row, smalti_error *error)
+{
+    const smalti__exr_decoder *leader = self->leader;
+    SMALTI__TRY(smalti__exr_bands_get(self->leader, row, error));
+    for (uint32_t i = 0; i < self->chunks_across && self->band != leader->band; i++)
+        smalti__exr_cursor_begin(&self->slots[0].cursors[i], self->unpack, &leader->slots[leader->slot].bytes[i]);
+    self->slot = 0;
+    self->band = leader->band;
+    return SMALTI_OK;
+}
+
 smalti_result smalti__exr_bands_get(smalti__exr_decoder *self, uint32_t row, smalti_error *error)
 {
+    if (self->leader)
+        return follow(self, row, error);
     while (self->band == UINT32_MAX || self->band < row / self->band_rows)
         SMALTI__TRY(advance(self, error));
     return SMALTI_OK;

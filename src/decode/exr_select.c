@@ -32,6 +32,7 @@ static const char *name_in(const char *channel, const char *layer, const char *v
 
 typedef struct channel_set {
     int32_t color[3], alpha; /* indices of channels, -1: none */
+    int32_t vector[3]; /* X, Y, Z */
     int32_t luma, chroma[2];
     int32_t any[3]; /* the first ones, whatever they are called */
     uint32_t count;
@@ -40,14 +41,17 @@ typedef struct channel_set {
 /* named: in a layer with a name, where vectors are shown as colours too. */
 static void note(channel_set *found, const char *name, int32_t index, bool named)
 {
-    static const char *const names[3][3] = {{"r", "red", "x"}, {"g", "green", "y"}, {"b", "blue", "z"}};
+    static const char *const names[3][2] = {{"r", "red"}, {"g", "green"}, {"b", "blue"}}, *const axes[] = {"x", "y",
+                                                                                                           "z"};
     if (found->count < 3)
         found->any[found->count] = index;
     found->count++;
-    for (uint32_t c = 0; c < 3; c++)
-        for (uint32_t n = 0; n < (named ? 3 : 2); n++)
-            if (!strcasecmp(name, names[c][n]))
-                found->color[c] = index;
+    for (uint32_t c = 0; c < 3; c++) {
+        if (!strcasecmp(name, names[c][0]) || !strcasecmp(name, names[c][1]))
+            found->color[c] = index;
+        if (named && !strcasecmp(name, axes[c]))
+            found->vector[c] = index;
+    }
     if (!strcasecmp(name, "a") || !strcasecmp(name, "alpha"))
         found->alpha = index;
     else if (!strcasecmp(name, "y"))
@@ -60,7 +64,7 @@ static void note(channel_set *found, const char *name, int32_t index, bool named
 
 static channel_set look(const smalti_exr_part *part, const char *layer, const char *view)
 {
-    channel_set all = {{-1, -1, -1}, -1, -1, {-1, -1}, {-1, -1, -1}, 0};
+    channel_set all = {{-1, -1, -1}, -1, {-1, -1, -1}, -1, {-1, -1}, {-1, -1, -1}, 0};
     for (uint32_t i = 0; i < part->channel_count; i++) {
         const char *name = name_in(part->channels[i].name, layer, view);
         if (name)
@@ -82,13 +86,13 @@ static void pick(smalti__exr_decoder *self, int32_t channel, uint32_t plane)
 /* R, G, B or Y with RY and BY or Y, and A; else the first three channels as colours, or the first alone. */
 static bool pick_channels(smalti__exr_decoder *self, const channel_set *all, bool any)
 {
-    const int32_t *color = all->color;
+    const int32_t *color = all->color[0] >= 0 && all->color[1] >= 0 && all->color[2] >= 0 ? all->color : all->vector;
     self->pick_count = 0;
     self->chroma = false;
     if (color[0] >= 0 && color[1] >= 0 && color[2] >= 0) {
         for (uint32_t c = 0; c < 3; c++)
             pick(self, color[c], c);
-    } else if (all->luma >= 0 && all->count <= 5) {
+    } else if (all->luma >= 0 && all->count <= 5 && all->vector[0] < 0) {
         self->chroma = all->chroma[0] >= 0 && all->chroma[1] >= 0;
         pick(self, all->luma, 0);
         for (uint32_t c = 0; c < 2 && self->chroma; c++)
@@ -126,7 +130,7 @@ static bool is_text(smalti_exr_text text, const char *wanted)
 /* ---- parts ---- */
 
 /* By number or name; -1: there is none. */
-static int64_t find_part(const smalti_exr_header *header, const char *wanted)
+int64_t smalti__exr_find_part(const smalti_exr_header *header, const char *wanted)
 {
     char *end;
     for (uint32_t i = 0; i < header->part_count; i++)
@@ -188,7 +192,7 @@ static smalti_result select_part(smalti__exr_decoder *self, smalti_error *error)
 {
     const smalti_exr_header *header = smalti_exr_header_get(self->exr);
     const smalti__decode_options *options = &self->base.options;
-    int64_t only = options->part ? find_part(header, options->part) : -1;
+    int64_t only = options->part ? smalti__exr_find_part(header, options->part) : -1;
     if (options->part && only < 0)
         return not_there(self, "part", options->part, error);
     self->part = NULL;
@@ -291,6 +295,27 @@ static void read_light(smalti__exr_decoder *self)
 smalti_result smalti__exr_select(smalti__exr_decoder *self, smalti_error *error)
 {
     SMALTI__TRY(select_part(self, error));
+    SMALTI__TRY(select_level(self, error));
+    SMALTI__TRY(check_sampling(self, error));
+    read_light(self);
+    self->is_deep = smalti__exr_is_deep(self->part);
+    return SMALTI_OK;
+}
+
+smalti_result smalti__exr_select_cell(smalti__exr_decoder *self, uint32_t part_index, uint32_t channel, bool alone,
+                                      smalti_error *error)
+{
+    const char *name, *dot;
+    char layer[256];
+    self->part = &smalti_exr_header_get(self->exr)->parts[part_index];
+    self->part_index = part_index;
+    name = self->part->channels[channel].name, dot = strrchr(name, '.');
+    snprintf(layer, sizeof layer, "%.*s", dot ? (int)(dot - name) : 0, name);
+    channel_set all = look(self->part, layer, NULL);
+    if (alone)
+        pick(self, (int32_t)channel, 0);
+    else if (!pick_channels(self, &all, all.count == 3))
+        return SMALTI_OK;
     SMALTI__TRY(select_level(self, error));
     SMALTI__TRY(check_sampling(self, error));
     read_light(self);

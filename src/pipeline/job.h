@@ -31,7 +31,8 @@ typedef struct smalti__settings {
     uint64_t frames; /* SMALTI__FRAMES_* */
     char *part, *layer, *view; /* of an EXR file; NULL: the first, the one that viewers show */
     uint64_t level;
-    bool preview, flatten_deep;
+    bool preview, flatten_deep, contact_sheet;
+    uint64_t sheet_cell; /* 0: usual */
     /* output */
     char *dir, *file, *template_text, *format;
     uint64_t quality; /* 0: the format's own */

@@ -16,6 +16,8 @@ const smalti__key smalti__keys[] = {
     {"input", "layer", SMALTI__KEY_TEXT, AT(layer)},
     {"input", "view", SMALTI__KEY_TEXT, AT(view)},
     {"input", "level", SMALTI__KEY_NUMBER, AT(level), 0, 31},
+    {"input", "contact_sheet", SMALTI__KEY_BOOL, AT(contact_sheet)},
+    {"input", "sheet_cell", SMALTI__KEY_NUMBER, AT(sheet_cell), 32, 4096},
     {"input", "preview", SMALTI__KEY_BOOL, AT(preview)},
     {"input", "flatten_deep", SMALTI__KEY_BOOL, AT(flatten_deep)},
     {"output", "dir", SMALTI__KEY_TEXT, AT(dir)},

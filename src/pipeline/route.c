@@ -28,6 +28,8 @@ smalti__decode_options smalti__plan_decode_options(const smalti_plan *plan, smal
         .layer = settings->layer,
         .view = settings->view,
         .level = (uint32_t)settings->level,
+        .contact_sheet = settings->contact_sheet,
+        .sheet_cell = (uint32_t)settings->sheet_cell,
         .preview = settings->preview,
         .flatten_deep = settings->flatten_deep,
     };
