@@ -259,6 +259,28 @@ test_sequence_bad() {
     empty out
 }
 
+# run makes sheets of all layers, and flattens deep data when it is told to
+test_run_pictures() {
+    "$mkexr" a.exr scanline 0 "B G R Z:f diffuse.B diffuse.G diffuse.R" 64 48
+    run 0 "$smalti" run a.exr --contact-sheet --depth 8 -o sheet.png
+    run 0 "$smalti" info sheet.png --json
+    json out '(d[0]["width"], d[0]["height"], d[0]["channels"]) == (524, 420, 3)'
+    run 0 "$smalti" run a.exr --contact-sheet --sheet-cell 64 --tonemap aces:exposure=1 -o sheet.jpg
+    run 0 "$smalti" run a.exr --contact-sheet --dry-run -o sheet.png
+    has out "exr, 524 × 420 × 3 f32"
+    run 2 "$smalti" run a.exr --contact-sheet --layer diffuse -o sheet.png
+    has err "a contact sheet has all layers and views"
+    run 2 "$smalti" run a.exr --preview -o preview.png
+    has err "there is no preview"
+    "$mkexr" d.exr deep 0 "A B G R Z:f"
+    run 4 "$smalti" run d.exr -o d.png
+    has err "--flatten-deep"
+    run 3 "$smalti" run d.exr --flatten-deep -o d.png
+    has err "counts of samples"
+    run 0 "$smalti" run d.exr --flatten-deep --lenient -o d.png
+    has err "counts of samples"
+}
+
 # bench exr makes a set, and measures every level of it
 test_bench() {
     run 0 "$smalti" bench exr set --make small --count 12 --rounds 1 --no-peers --json --page page.html
