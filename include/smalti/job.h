@@ -23,6 +23,14 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_new(smalti_job **job, smal
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_parse(const char *json, size_t size, const char *name,
                                                             smalti_job **job, smalti_error *error);
 
+/**
+ * The same from an open file, pipe or memfd, read from where it is to its end. "tasks" are read one by one: neither their
+ * text nor a tree of them is held, so that memory is what the job itself takes. fd is borrowed. Errors: INVALID_*, LIMIT
+ * (a task of 1 MiB, or 256 MiB of all else), IO, NOMEM.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_read_fd(int fd, const char *name, smalti_job **job,
+                                                              smalti_error *error);
+
 SMALTI_API void smalti_job_free(smalti_job *job); /**< NULL is fine */
 
 /** The job as JSON text. *json is owned on success: free(). */
@@ -44,12 +52,24 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_expand(smalti_job *j
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_input_add_fd(smalti_job *job, int fd, const char *name,
                                                                    smalti_error *error);
 
+/**
+ * Adds one input file as it is, with a name of the caller's for its task and a file that its output goes to. id comes back in
+ * every event of the task; output is a path as it is, whose ending says the format unless output.format does; either may be
+ * NULL. The tasks of a job name their outputs all or none; output.dir, output.file and output.set cannot be given beside
+ * them. smalti_plan_new refuses two tasks of one id. Errors: INVALID (an empty text, or the output "-"), NOMEM.
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_task_add(smalti_job *job, const char *id, const char *input,
+                                                               const char *output, smalti_error *error);
+
 /** How many inputs the job has. */
 SMALTI_API size_t smalti_job_input_count(const smalti_job *job);
 
 /** Name of an input by its index in the job, as it stands in events. A view, valid until the job changes; NULL past the
  * end. */
 SMALTI_API const char *smalti_job_input_name(const smalti_job *job, size_t index);
+
+/** The id that an input's task was given. A view, valid until the job changes; NULL: none, or past the end. */
+SMALTI_API const char *smalti_job_input_id(const smalti_job *job, size_t index);
 
 /** Adds a kernel step. params: "name=value,…" or NULL. The kernel is loaded and its parameters are checked by
  * smalti_plan_new. */
@@ -105,10 +125,19 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_step_add(smalti_job *job, 
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_job_set(smalti_job *job, const char *key, const char *value,
                                                           smalti_error *error);
 
+/** What smalti_job_set, or the document, set a key to: its text in out, cut to fit; or NULL when it has its default, or no
+ * such key is there. Returns out. */
+SMALTI_API const char *smalti_job_get(const smalti_job *job, const char *key, char *out, size_t out_size);
+
 /** A way to stop a run from elsewhere. */
 typedef struct smalti_cancel smalti_cancel;
 SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_cancel_new(smalti_cancel **cancel, smalti_error *error);
 SMALTI_API void smalti_cancel_request(smalti_cancel *cancel); /**< from any thread, or a signal handler */
+/** Ends one task, by the index of its input, before or while it runs; in every run with this cancel, as it does not know one
+ * from another. From any thread, but not a signal handler. Errors: INVALID_RANGE, NOMEM. */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_cancel_request_task(smalti_cancel *cancel, uint64_t task,
+                                                                      smalti_error *error);
+SMALTI_API bool smalti_cancel_requested(const smalti_cancel *cancel); /**< whether the run was asked to stop */
 SMALTI_API void smalti_cancel_free(smalti_cancel *cancel); /**< NULL is fine */
 
 /** What a task, or a run, did. Sums over tasks unless said otherwise. */
@@ -140,7 +169,7 @@ typedef struct smalti_stats {
 } smalti_stats;
 
 typedef enum smalti_event_kind {
-    SMALTI_EVENT_STARTED = 1, /**< a task begins */
+    SMALTI_EVENT_STARTED = 1, /**< a task begins; one that is cancelled before has only its end */
     SMALTI_EVENT_PROGRESS, /**< rows of a task are done; at most ten times a second for each task */
     SMALTI_EVENT_WARNING, /**< something was odd, the task goes on: error->message */
     SMALTI_EVENT_DONE, /**< a task ended with a result */
@@ -178,6 +207,7 @@ typedef struct smalti_event {
         *fast_path; /**< DONE: how work was saved, "reduced 1/4" (decoded at a quarter of its size) for one; "": not */
     const smalti_output *outputs; /**< DONE: one for each output that was made */
     size_t output_count;
+    const char *id; /**< that the task was given with smalti_job_task_add; NULL: none */
 } smalti_event;
 
 /** Receives events: one at a time, from any thread of the run. */

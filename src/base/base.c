@@ -175,7 +175,8 @@ void smalti__log(int level, const char *format, ...)
 
 smalti_result smalti__stop_check(const smalti__stop *stop, smalti_error *error)
 {
-    if (stop && stop->cancelled && __atomic_load_n(stop->cancelled, __ATOMIC_RELAXED))
+    if (stop && ((stop->cancelled && __atomic_load_n(stop->cancelled, __ATOMIC_RELAXED)) ||
+                 (stop->task_cancelled && __atomic_load_n(stop->task_cancelled, __ATOMIC_RELAXED))))
         return smalti__fail(error, SMALTI_E_CANCELLED, "cancelled");
     if (stop && stop->deadline_ns && smalti__now_ns() > stop->deadline_ns)
         return smalti__fail(error, SMALTI_E_LIMIT_TIME,

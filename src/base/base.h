@@ -99,7 +99,7 @@ uint64_t smalti__thread_cpu_ns(void); /* of the calling thread */
 
 /* What ends long work in its middle: looked at between rows, and inside whatever takes longer than that. */
 typedef struct smalti__stop {
-    const int *cancelled; /* turns non-zero; may be NULL */
+    const int *cancelled, *task_cancelled; /* either turns non-zero; may be NULL */
     uint64_t deadline_ns; /* smalti__now_ns; 0: none */
     uint64_t limit_ms; /* the limit that made the deadline, for the message */
 } smalti__stop;

@@ -67,7 +67,8 @@ static void free_entries(struct dirent **entries, int count)
 
 static smalti_result add(const struct walk *walk, const char *path)
 {
-    return smalti__job_input_append(walk->job, path, path + walk->base, -1, walk->error);
+    return smalti__job_input_append(walk->job, &(smalti__input){.path = path, .name = path + walk->base, .fd = -1},
+                                    walk->error);
 }
 
 /* A folder on the way from the first one down. */

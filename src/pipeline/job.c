@@ -16,13 +16,9 @@ void smalti_job_free(smalti_job *job)
 {
     if (!job)
         return;
-    for (size_t i = 0; i < job->input_count; i++) {
-        free(job->inputs[i].path);
-        free(job->inputs[i].name);
-    }
+    smalti__job_inputs_clear(job);
     for (size_t i = 0; i < job->step_count; i++)
         smalti__step_clear(&job->steps[i]);
-    free(job->inputs);
     free(job->steps);
     smalti__settings_clear(&job->settings);
     free(job);
@@ -43,9 +39,7 @@ static smalti_result add_step(smalti_job *job, const smalti__step *step, smalti_
 static smalti_job *copy_into(smalti_job *copy, const smalti_job *job)
 {
     char number[32];
-    for (size_t i = 0; i < job->input_count; i++)
-        if (smalti__job_input_append(copy, job->inputs[i].path, job->inputs[i].name, job->inputs[i].fd, NULL) < 0)
-            return NULL;
+    smalti__job_inputs_share(copy, job);
     for (size_t i = 0; i < job->step_count; i++)
         if (add_step(copy, &job->steps[i], NULL) < 0)
             return NULL;
@@ -65,56 +59,6 @@ smalti_job *smalti__job_copy(const smalti_job *job)
         copy = NULL;
     }
     return copy;
-}
-
-smalti_result smalti__job_input_append(smalti_job *job, const char *path, const char *name, int fd, smalti_error *error)
-{
-    if (job->input_count == job->input_room) {
-        size_t room = job->input_room ? job->input_room * 2 : 16;
-        smalti__input *inputs = realloc(job->inputs, room * sizeof *inputs);
-        if (!inputs)
-            return smalti__fail_nomem(error, room * sizeof *inputs);
-        job->inputs = inputs;
-        job->input_room = room;
-    }
-    smalti__input input = {.path = strdup(path), .name = strdup(name), .fd = fd};
-    if (!input.path || !input.name) {
-        free(input.path);
-        free(input.name);
-        return smalti__fail_nomem(error, strlen(path) + strlen(name));
-    }
-    job->inputs[job->input_count++] = input;
-    return SMALTI_OK;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-smalti_result smalti_job_input_add(smalti_job *job, const char *path, smalti_error *error)
-{
-    if (!*path)
-        return smalti__fail(error, SMALTI_E_INVALID, "an input has an empty name");
-    return smalti__job_input_append(job, path, strcmp(path, "-") ? base_name(path) : "stdin", -1, error);
-}
-
-smalti_result smalti_job_input_add_fd(smalti_job *job, int fd, const char *name, smalti_error *error)
-{
-    if (fd < 0 || !*name)
-        return smalti__fail(error, SMALTI_E_INVALID, "an input needs an open descriptor and a name");
-    return smalti__job_input_append(job, name, base_name(name), fd, error);
-}
-
-size_t smalti_job_input_count(const smalti_job *job)
-{
-    return job->input_count;
-}
-
-const char *smalti_job_input_name(const smalti_job *job, size_t index)
-{
-    return index < job->input_count ? job->inputs[index].path : NULL;
 }
 
 /* ---- steps ---- */
@@ -175,7 +119,7 @@ smalti_result smalti__job_unknown_key(const char *section, size_t section_size, 
     }
     if (!used)
         return smalti__fail(error, SMALTI_E_INVALID_KEY,
-                            "unknown key \"%.64s\": a job has inputs, steps, input, output and limits", section);
+                            "unknown key \"%.64s\": a job has inputs, tasks, steps, input, output and limits", section);
     return smalti__fail(error, SMALTI_E_INVALID_KEY, "unknown key \"%.64s\" in %.*s: it has %s", name,
                         (int)section_size, section, list);
 }
@@ -188,4 +132,15 @@ smalti_result smalti_job_set(smalti_job *job, const char *key, const char *value
     if (!found)
         return smalti__job_unknown_key(key, size, dot ? dot + 1 : "", error);
     return smalti__key_set(&job->settings, found, value, error);
+}
+
+const char *smalti_job_get(const smalti_job *job, const char *key, char *out, size_t out_size)
+{
+    const char *dot = strchr(key, '.');
+    const smalti__key *found = dot ? smalti__key_find(key, (size_t)(dot - key), dot + 1) : NULL;
+    char number[32];
+    const char *text = found ? smalti__key_text(&job->settings, found, number, sizeof number) : NULL;
+    if (text)
+        snprintf(out, out_size, "%s", text);
+    return text ? out : NULL;
 }

@@ -9,9 +9,12 @@
 #include "step/step.h"
 
 typedef struct smalti__input {
-    char *path;
-    char *name; /* what the output's name is made of: a relative path ("2024/a.jpg") */
-    int fd;     /* −1: open path */
+    const char *path;
+    const char *name;   /* what the output's name is made of: a relative path ("2024/a.jpg") */
+    const char *output; /* where its output goes; NULL: as the job's output says */
+    const char *id;     /* what the caller calls its task; NULL: nothing */
+    char *texts;        /* the block that all four lie in; owned by the list of a job */
+    int fd;             /* −1: open path */
     /* What is in memory already, borrowed; then path is only its name. */
     const void *data; /* a file's bytes */
     size_t size;
@@ -71,8 +74,10 @@ typedef struct smalti__limits {
 smalti__limits smalti__settings_limits(const smalti__settings *settings);
 
 struct smalti_job {
-    smalti__input *inputs;
-    size_t input_count, input_room;
+    const smalti__input *inputs; /* in the list */
+    size_t input_count;
+    struct smalti__input_list *input_list; /* shared with plans; in inputs.c */
+    bool has_tasks; /* some input has an id or an output of its own */
     smalti__step *steps; /* not prepared */
     size_t step_count;
     smalti__settings settings;
@@ -80,8 +85,13 @@ struct smalti_job {
 
 /* A copy: plans own one. NULL: no memory. */
 smalti_job *smalti__job_copy(const smalti_job *job);
-smalti_result smalti__job_input_append(smalti_job *job, const char *path, const char *name, int fd,
-                                       smalti_error *error);
+
+/* Adds an input whose texts are copied; what is in memory is not taken over. In inputs.c. */
+smalti_result smalti__job_input_append(smalti_job *job, const smalti__input *input, smalti_error *error);
+/* The same after checks, for what others call a task: name may be left out. */
+smalti_result smalti__job_task_append(smalti_job *job, const smalti__input *task, smalti_error *error);
+void smalti__job_inputs_share(smalti_job *job, const smalti_job *from);
+void smalti__job_inputs_clear(smalti_job *job);
 
 /* The kind of that name; or INVALID_KEY, with a list of those there are. */
 smalti_result smalti__job_step_kind(const char *name, const smalti__step_kind **kind, smalti_error *error);

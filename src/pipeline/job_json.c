@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The job as JSON, in and out. */
-#include <jansson.h>
-
-#include "pipeline/job.h"
+#include "pipeline/job_json.h"
 
 /* ---- JSON in ---- */
 
@@ -73,12 +71,58 @@ static smalti_result read_inputs(smalti_job *job, json_t *inputs, smalti_error *
         } else if (json_unpack_ex(input, NULL, JSON_STRICT, "{s:s, s:s}", "path", &path, "name", &name) == 0) {
             if (!*path || !*name)
                 return smalti__fail(error, SMALTI_E_INVALID, "inputs[%zu] has an empty path or name", index);
-            SMALTI__TRY(smalti__job_input_append(job, path, name, -1, error));
+            SMALTI__TRY(smalti__job_input_append(job, &(smalti__input){.path = path, .name = name, .fd = -1}, error));
         } else {
             return smalti__fail(error, SMALTI_E_INVALID_TYPE,
                                 "inputs[%zu] is to be a string, or an object with the strings path and name", index);
         }
     }
+    return SMALTI_OK;
+}
+
+smalti_result smalti__job_json_task(smalti_job *job, size_t index, json_t *item, smalti_error *error)
+{
+    const char *key;
+    json_t *value;
+    smalti__input task = {0};
+    if (!json_is_object(item))
+        return smalti__fail(error, SMALTI_E_INVALID_TYPE, "tasks[%zu] is to be an object, not %s", index,
+                            type_name(item));
+    json_object_foreach(item, key, value)
+    {
+        const char **place = !strcmp(key, "id")       ? &task.id
+                             : !strcmp(key, "input")  ? &task.path
+                             : !strcmp(key, "name")   ? &task.name
+                             : !strcmp(key, "output") ? &task.output
+                                                      : NULL;
+        if (!place) {
+            char shown[64];
+            smalti__printable(key, strlen(key), shown, sizeof shown);
+            return smalti__fail(error, SMALTI_E_INVALID_KEY,
+                                "unknown key \"%s\" in tasks[%zu]: it has id, input, name and output", shown, index);
+        }
+        if (!json_is_string(value))
+            return smalti__fail(error, SMALTI_E_INVALID_TYPE, "tasks[%zu].%s is to be a string, not %s", index, key,
+                                type_name(value));
+        *place = json_string_value(value);
+    }
+    smalti_result result = smalti__job_task_append(job, &task, error);
+    if (result < 0) {
+        char place[32];
+        snprintf(place, sizeof place, "tasks[%zu]", index);
+        smalti__error_prefix(error, place);
+    }
+    return result;
+}
+
+/* Those that the reader did not take out of the document: with "tasks" written in another way. */
+static smalti_result read_tasks(smalti_job *job, json_t *tasks, smalti_error *error)
+{
+    size_t index;
+    json_t *task;
+    if (!json_is_array(tasks))
+        return wrong_type("tasks", "an array", tasks, error);
+    json_array_foreach(tasks, index, task) SMALTI__TRY(smalti__job_json_task(job, index, task, error));
     return SMALTI_OK;
 }
 
@@ -205,7 +249,7 @@ static smalti_result read_steps(smalti_job *job, json_t *steps, smalti_error *er
     return SMALTI_OK;
 }
 
-static smalti_result read_job(smalti_job *job, json_t *root, smalti_error *error)
+smalti_result smalti__job_json_read(smalti_job *job, json_t *root, smalti_error *error)
 {
     static const char *const sections[] = {"input", "output", "limits"};
     const char *name;
@@ -215,7 +259,7 @@ static smalti_result read_job(smalti_job *job, json_t *root, smalti_error *error
     json_object_foreach(root, name, value)
     {
         if (strcmp(name, "inputs") && strcmp(name, "steps") && strcmp(name, "input") && strcmp(name, "output") &&
-            strcmp(name, "limits"))
+            strcmp(name, "limits") && strcmp(name, "tasks"))
             return smalti__job_unknown_key(name, strlen(name), "", error);
     }
     for (size_t i = 0; i < SMALTI__COUNT(sections); i++) /* before the inputs, which may be read recursively */
@@ -223,33 +267,11 @@ static smalti_result read_job(smalti_job *job, json_t *root, smalti_error *error
             SMALTI__TRY(read_section(job, sections[i], value, error));
     if ((value = json_object_get(root, "steps")))
         SMALTI__TRY(read_steps(job, value, error));
-    if ((value = json_object_get(root, "inputs")))
-        SMALTI__TRY(read_inputs(job, value, error));
-    return SMALTI_OK;
-}
-
-smalti_result smalti_job_parse(const char *json, size_t size, const char *name, smalti_job **job, smalti_error *error)
-{
-    json_error_t why;
-    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &why);
-    if (!root) {
-        char text[JSON_ERROR_TEXT_LENGTH * 2];
-        smalti__printable(why.text, strlen(why.text), text, sizeof text);
-        return smalti__fail_at(error, SMALTI_E_INVALID, why.position >= 0 ? (uint64_t)why.position : SMALTI_NO_OFFSET,
-                               "%s: line %d: %s", name, why.line, text);
-    }
-    smalti_job *made = NULL;
-    smalti_result result = smalti_job_new(&made, error);
-    if (result == SMALTI_OK)
-        result = read_job(made, root, error);
-    json_decref(root);
-    if (result < 0) {
-        smalti__error_prefix(error, name);
-        smalti_job_free(made);
-        return result;
-    }
-    *job = made;
-    return SMALTI_OK;
+    if ((value = json_object_get(root, "tasks")))
+        SMALTI__TRY(read_tasks(job, value, error));
+    if ((value = json_object_get(root, "inputs")) && json_array_size(value) && job->input_count)
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "a job has inputs or tasks, not both");
+    return value ? read_inputs(job, value, error) : SMALTI_OK;
 }
 
 /* ---- JSON out ---- */
@@ -259,7 +281,9 @@ static json_t *print_inputs(const smalti_job *job, smalti_error *error)
     json_t *inputs = json_array();
     for (size_t i = 0; i < job->input_count; i++) {
         const char *path = job->inputs[i].path, *name = job->inputs[i].name;
-        json_t *input = json_pack("{s:s, s:s}", "path", path, "name", name);
+        json_t *input = job->has_tasks ? json_pack("{s:s, s:s, s:s*, s:s*}", "input", path, "name", name, "output",
+                                                   job->inputs[i].output, "id", job->inputs[i].id)
+                                       : json_pack("{s:s, s:s}", "path", path, "name", name);
         if (!input || json_array_append_new(inputs, input) < 0) {
             char shown[SMALTI__NAME_TEXT];
             smalti__fail(error, SMALTI_E_INVALID, "%s: JSON cannot have this name: it is not UTF-8",
@@ -336,7 +360,7 @@ smalti_result smalti_job_print(const smalti_job *job, char **json, smalti_error 
     json_t *inputs = print_inputs(job, error);
     if (!inputs)
         return SMALTI_E_INVALID;
-    json_t *root = json_pack("{s:o, s:o}", "inputs", inputs, "steps", print_steps(job));
+    json_t *root = json_pack("{s:o, s:o}", job->has_tasks ? "tasks" : "inputs", inputs, "steps", print_steps(job));
     for (size_t i = 0; i < smalti__key_count; i++) {
         const smalti__key *key = &smalti__keys[i];
         char number[32];

@@ -39,9 +39,29 @@ smalti__step_env smalti__plan_step_env(const smalti__settings *settings)
     };
 }
 
+/* Outputs are named by the tasks, all of them, or by the job. */
+static smalti_result check_own_outputs(smalti_plan *plan, smalti_error *error)
+{
+    const smalti_job *job = plan->job;
+    size_t without = 0, with = 0;
+    for (size_t i = 0; i < job->input_count; i++)
+        *(job->inputs[i].output ? &with : &without) += 1;
+    plan->own_outputs = with > 0;
+    if (with && (job->settings.dir || job->settings.file))
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
+                            "tasks name their outputs: output.%s cannot be given beside them",
+                            job->settings.dir ? "dir" : "file");
+    for (size_t i = 0; with && without && i < job->input_count; i++)
+        if (!job->inputs[i].output)
+            return smalti__fail(error, SMALTI_E_INVALID, "%s has no output, though other tasks name theirs",
+                                SMALTI__SHOWN(job->inputs[i].path));
+    return SMALTI_OK;
+}
+
 static smalti_result check_output_settings(smalti_plan *plan, smalti_error *error)
 {
     const smalti__settings *settings = &plan->job->settings;
+    SMALTI__TRY(check_own_outputs(plan, error));
     if (settings->dir && settings->file)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "output has both dir and file");
     if (settings->file && plan->job->input_count > 1)
@@ -50,7 +70,7 @@ static smalti_result check_output_settings(smalti_plan *plan, smalti_error *erro
                             SMALTI__SHOWN(settings->file));
     if (settings->dir && !*settings->dir)
         return smalti__fail(error, SMALTI_E_INVALID, "output.dir is empty");
-    plan->has_output = settings->dir || settings->file;
+    plan->has_output = settings->dir || settings->file || plan->own_outputs;
     smalti__plan_background(settings, plan->background);
     return SMALTI_OK;
 }
@@ -75,8 +95,7 @@ static smalti_result fill_plan(smalti_plan *plan, smalti_error *error)
     SMALTI__TRY(check_inputs(plan, error));
     SMALTI__TRY(check_output_settings(plan, error));
     SMALTI__TRY(smalti__plan_outputs(plan, &env, error));
-    if (plan->has_output)
-        SMALTI__TRY(smalti__plan_check_names(plan, error));
+    SMALTI__TRY(smalti__plan_check_names(plan, error));
     SMALTI__TRY(smalti__plan_steps(plan->job->steps, plan->job->step_count, &env, &plan->steps, error));
     plan->step_count = plan->job->step_count;
     return SMALTI_OK;

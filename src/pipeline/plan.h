@@ -39,6 +39,7 @@ struct smalti_plan {
     smalti__step *steps; /* prepared; owned */
     size_t step_count;
     bool has_output; /* else only measures are wanted */
+    bool own_outputs; /* the inputs say where theirs go */
     bool smallest;   /* each output is in the smallest of the formats for the web, and named when that is known */
     smalti__variant *variants;
     size_t variant_count; /* 1 or more */
@@ -72,7 +73,7 @@ const smalti__encoder_format *smalti__plan_own_format(const char *name);
 /* Whether the quality or the format of a variant's outputs is to be searched for, and how. format: its encoder. */
 bool smalti__plan_search(const smalti_plan *plan, size_t variant, const smalti__encoder_format *format,
                          smalti__search_options *search);
-/* Refuses two outputs of one name, and an output over an input. In plan_names.c. */
+/* Refuses two outputs of one name, an output over an input, and two tasks of one id. In plan_names.c. */
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error);
 /* What output.preset and output.set mean: steps, settings and variants. In plan_outputs.c. */
 smalti_result smalti__plan_outputs(smalti_plan *plan, const smalti__step_env *env, smalti_error *error);

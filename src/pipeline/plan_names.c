@@ -2,8 +2,9 @@
  * Names of outputs: the template, and the check that no two tasks meet and no input is lost. */
 #include "pipeline/plan.h"
 
-#include <limits.h>
 #include <sys/stat.h>
+
+#include "pipeline/path_set.h"
 
 /* ---- the name of one output ---- */
 
@@ -93,6 +94,8 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t 
     smalti_result result = SMALTI_OK;
     if (target) {
         fputs(target->path, out);
+    } else if (plan->own_outputs) {
+        fputs(plan->job->inputs[index].output, out);
     } else if (settings->file) {
         fputs(settings->file, out);
     } else {
@@ -113,198 +116,111 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t 
     return result;
 }
 
-/* ---- a set of paths ---- */
+/* ---- the check ---- */
 
-typedef struct path_entry {
-    char *path; /* canonical, owned */
-    size_t index;
-} path_entry;
+typedef struct check {
+    const smalti_plan *plan;
+    smalti__namer *namer;
+    smalti__name_set inputs, outputs, ids;
+} check;
 
-typedef struct path_set {
-    path_entry *entries;
-    size_t room; /* a power of two, at least twice the entries */
-} path_set;
-
-static uint64_t hash_text(const char *text)
+static void add_input(check *self, size_t index)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 1099511628211u;
-    return hash;
-}
-
-static path_entry *set_place(const path_set *set, const char *path)
-{
-    size_t at = hash_text(path) & (set->room - 1);
-    while (set->entries[at].path && strcmp(set->entries[at].path, path))
-        at = (at + 1) & (set->room - 1);
-    return &set->entries[at];
-}
-
-static bool set_open(path_set *set, size_t count)
-{
-    for (set->room = 16; set->room < count * 2;)
-        set->room *= 2;
-    set->entries = calloc(set->room, sizeof *set->entries);
-    return set->entries != NULL;
-}
-
-static void set_close(path_set *set)
-{
-    for (size_t i = 0; set->entries && i < set->room; i++)
-        free(set->entries[i].path);
-    free(set->entries);
-}
-
-/* ---- canonical paths ---- */
-
-/* The real folder of the last path asked about: inputs come folder by folder. */
-typedef struct folder_cache {
-    char given[PATH_MAX], real[PATH_MAX];
-} folder_cache;
-
-/* realpath of a folder that may not be there yet: of as much of it as is there. */
-static void real_folder(const char *folder, char real[PATH_MAX])
-{
-    char at[PATH_MAX], tail[PATH_MAX] = "", longer[PATH_MAX];
-    size_t up = 0; /* ".." of folders that will be made: they only undo what stands before them */
-    bool undone = false;
-    snprintf(at, sizeof at, "%s", *folder ? folder : ".");
-    while (!realpath(at, real)) {
-        char *slash = strrchr(at, '/');
-        const char *part = slash ? slash + 1 : at;
-        if (!strcmp(part, "..")) {
-            up++;
-            undone = true;
-        } else if (*part && strcmp(part, ".") && up) {
-            up--;
-        } else if (*part && strcmp(part, ".")) {
-            snprintf(longer, sizeof longer, "/%.2000s%.2000s", part, tail);
-            memcpy(tail, longer, sizeof tail);
-        }
-        if (slash == at) {
-            snprintf(at, sizeof at, "/");
-        } else if (slash) {
-            *slash = '\0';
-        } else if (strcmp(at, ".")) {
-            snprintf(at, sizeof at, ".");
-        } else { /* the working folder is gone */
-            snprintf(real, PATH_MAX, ".");
-            break;
-        }
-    }
-    size_t used = strlen(real);
-    snprintf(real + used, PATH_MAX - used, "%s", tail);
-    if (undone) { /* what is left may be there */
-        memcpy(at, real, sizeof at);
-        real_folder(at, real);
-    }
-}
-
-static char *canonical(folder_cache *cache, const char *path)
-{
-    char folder[PATH_MAX];
-    char *result = NULL;
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 0, path);
-    if (!*cache->real || strcmp(folder, cache->given)) {
-        memcpy(cache->given, folder, sizeof folder);
-        real_folder(folder, cache->real);
-    }
-    return asprintf(&result, "%s/%s", strcmp(cache->real, "/") ? cache->real : "", slash ? slash + 1 : path) < 0
-               ? NULL
-               : result;
-}
-
-/* Puts a path into the set; *there gets the entry that is there already, or NULL. */
-static smalti_result set_add(path_set *set, folder_cache *cache, const char *path, size_t index,
-                             const path_entry **there, smalti_error *error)
-{
-    char *real = canonical(cache, path);
-    if (!real)
-        return smalti__fail_nomem(error, strlen(path));
-    path_entry *entry = set_place(set, real);
-    *there = entry->path ? entry : NULL;
-    if (entry->path)
-        free(real);
-    else
-        *entry = (path_entry){real, index};
-    return SMALTI_OK;
-}
-
-/* An input that is a link: what it leads to is an input as well. */
-static void add_target(path_set *set, const char *path, size_t index)
-{
+    const char *path = self->plan->job->inputs[index].path;
+    smalti__name_hash hash;
     struct stat status;
-    char *real = lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
-    path_entry *entry = real ? set_place(set, real) : NULL;
-    if (entry && !entry->path)
-        *entry = (path_entry){real, index};
-    else
-        free(real); /* there already; or none: the task will say that it leads nowhere */
+    smalti__name_hash_path(self->namer, path, &hash);
+    smalti__name_set_add(&self->inputs, &hash, index);
+    /* what a link leads to is an input as well; one that leads nowhere is told by its task */
+    SMALTI__CLEANUP_FREE char *real =
+        lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
+    if (real) {
+        smalti__name_hash_path(self->namer, real, &hash);
+        smalti__name_set_add(&self->inputs, &hash, index);
+    }
 }
 
-static smalti_result check_output(const smalti_plan *plan, size_t index, size_t variant,
-                                  const smalti__encoder_format *chosen, path_set *inputs, path_set *outputs,
-                                  folder_cache *cache, smalti_error *error)
+static smalti_result check_output(check *self, size_t index, size_t variant, const smalti__encoder_format *chosen,
+                                  smalti_error *error)
 {
-    const smalti_job *job = plan->job;
+    const smalti_job *job = self->plan->job;
     SMALTI__CLEANUP_FREE char *path = NULL;
-    const path_entry *there = NULL;
-    SMALTI__TRY(smalti__plan_output(plan, index, variant, chosen, &path, error));
+    smalti__name_hash hash;
+    SMALTI__TRY(smalti__plan_output(self->plan, index, variant, chosen, &path, error));
     if (!strcmp(path, "-"))
         return SMALTI_OK;
-    SMALTI__TRY(set_add(outputs, cache, path, index, &there, error));
-    if (there)
-        return smalti__fail(
-            error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s: tell them apart with --template",
-            SMALTI__SHOWN(job->inputs[there->index].path), SMALTI__SHOWN(job->inputs[index].path), SMALTI__SHOWN(path));
-    SMALTI__CLEANUP_FREE char *real = canonical(cache, path);
-    if (!real)
-        return smalti__fail_nomem(error, strlen(path));
-    const path_entry *input = set_place(inputs, real);
-    if (input->path && (!job->settings.overwrite || input->index != index))
+    smalti__name_hash_path(self->namer, path, &hash);
+    size_t there = smalti__name_set_add(&self->outputs, &hash, index);
+    if (there != SIZE_MAX)
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "%s and %s would both be written to %s%s",
+                            SMALTI__SHOWN(job->inputs[there].path), SMALTI__SHOWN(job->inputs[index].path),
+                            SMALTI__SHOWN(path), self->plan->own_outputs ? "" : ": tell them apart with --template");
+    size_t input = smalti__name_set_find(&self->inputs, &hash);
+    if (input != SIZE_MAX && (!job->settings.overwrite || input != index))
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
-                            input->index == index
-                                ? "%s would be written over its input: choose another folder, or ask for "
-                                  "it with --overwrite"
-                                : "%s would be written over another input",
+                            input == index ? "%s would be written over its input: choose another folder, or ask for "
+                                             "it with --overwrite"
+                                           : "%s would be written over another input",
                             SMALTI__SHOWN(path));
     return SMALTI_OK;
 }
 
 /* Every name that a variant may get. */
-static smalti_result check_variant(const smalti_plan *plan, size_t index, size_t variant, path_set *inputs,
-                                   path_set *outputs, folder_cache *cache, smalti_error *error)
+static smalti_result check_variant(check *self, size_t index, size_t variant, smalti_error *error)
 {
+    const smalti_plan *plan = self->plan;
     if (!plan->smallest || plan->variants[variant].format)
-        return check_output(plan, index, variant, NULL, inputs, outputs, cache, error);
+        return check_output(self, index, variant, NULL, error);
     for (size_t i = 0; smalti__plan_web_format(i); i++)
-        SMALTI__TRY(check_output(plan, index, variant, smalti__plan_web_format(i), inputs, outputs, cache, error));
+        SMALTI__TRY(check_output(self, index, variant, smalti__plan_web_format(i), error));
+    return SMALTI_OK;
+}
+
+static smalti_result check_outputs(check *self, smalti_error *error)
+{
+    const smalti_plan *plan = self->plan;
+    const smalti_job *job = plan->job;
+    size_t count = job->input_count * plan->variant_count * (plan->smallest ? 4 : 1);
+    if (!smalti__name_set_open(&self->inputs, job->input_count * 2) || !smalti__name_set_open(&self->outputs, count))
+        return smalti__fail_nomem(error, count * sizeof(smalti__name_entry));
+    for (size_t i = 0; i < job->input_count; i++)
+        if (job->inputs[i].fd < 0 && strcmp(job->inputs[i].path, "-"))
+            add_input(self, i);
+    for (size_t i = 0; i < job->input_count; i++)
+        for (size_t v = 0; v < plan->variant_count; v++)
+            SMALTI__TRY(check_variant(self, i, v, error));
+    return SMALTI_OK;
+}
+
+static smalti_result check_ids(check *self, smalti_error *error)
+{
+    const smalti_job *job = self->plan->job;
+    if (!smalti__name_set_open(&self->ids, job->input_count))
+        return smalti__fail_nomem(error, job->input_count * sizeof(smalti__name_entry));
+    for (size_t i = 0; i < job->input_count; i++) {
+        smalti__name_hash hash;
+        if (!job->inputs[i].id)
+            continue;
+        smalti__name_hash_text(self->namer, job->inputs[i].id, &hash);
+        size_t there = smalti__name_set_add(&self->ids, &hash, i);
+        if (there != SIZE_MAX)
+            return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "tasks %zu and %zu have the same id, %s", there, i,
+                                SMALTI__SHOWN(job->inputs[i].id));
+    }
     return SMALTI_OK;
 }
 
 smalti_result smalti__plan_check_names(const smalti_plan *plan, smalti_error *error)
 {
-    const smalti_job *job = plan->job;
-    path_set inputs = {0}, outputs = {0};
-    folder_cache *cache = calloc(1, sizeof *cache);
-    smalti_result result = SMALTI_OK;
-    if (!cache || !set_open(&inputs, job->input_count * 2) ||
-        !set_open(&outputs, job->input_count * plan->variant_count * (plan->smallest ? 4 : 1)))
-        result = smalti__fail_nomem(error, job->input_count * 4 * sizeof(path_entry));
-    for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++) {
-        const path_entry *there = NULL;
-        if (job->inputs[i].fd >= 0 || !strcmp(job->inputs[i].path, "-"))
-            continue;
-        result = set_add(&inputs, cache, job->inputs[i].path, i, &there, error);
-        add_target(&inputs, job->inputs[i].path, i);
-    }
-    for (size_t i = 0; i < job->input_count && result == SMALTI_OK; i++)
-        for (size_t v = 0; v < plan->variant_count && result == SMALTI_OK; v++)
-            result = check_variant(plan, i, v, &inputs, &outputs, cache, error);
-    set_close(&inputs);
-    set_close(&outputs);
-    free(cache);
+    check self = {.plan = plan, .namer = smalti__namer_new()};
+    smalti_result result = self.namer ? SMALTI_OK : smalti__fail_nomem(error, sizeof *self.namer);
+    if (result == SMALTI_OK && plan->job->has_tasks)
+        result = check_ids(&self, error);
+    if (result == SMALTI_OK && plan->has_output)
+        result = check_outputs(&self, error);
+    smalti__name_set_close(&self.inputs);
+    smalti__name_set_close(&self.outputs);
+    smalti__name_set_close(&self.ids);
+    free(self.namer);
     return result;
 }

@@ -114,7 +114,8 @@ static smalti_result apply_preset(smalti_plan *plan, const char *name, smalti_er
                             "output.preset is thumbnail, avatar, hero, social or web, not \"%.32s\"", name);
     if (preset->resize && !settings->set)
         SMALTI__TRY(insert_resize(plan->job, preset->resize, error));
-    if (preset->format && !settings->format && !settings->file) {
+    bool named = settings->file || plan->own_outputs; /* the name says which format */
+    if (preset->format && !settings->format && !named) {
         settings->format = strdup(preset->format);
         if (!settings->format)
             return smalti__fail_nomem(error, 8);
@@ -122,7 +123,7 @@ static smalti_result apply_preset(smalti_plan *plan, const char *name, smalti_er
     if (!settings->quality && preset->format && settings->format && !strcmp(settings->format, preset->format))
         settings->quality = preset->quality;
     settings->progressive = settings->progressive || preset->progressive;
-    plan->smallest = preset->smallest && !settings->format && !settings->file;
+    plan->smallest = preset->smallest && !settings->format && !named;
     const char *text = settings->template_text, *extension = text ? strstr(text, "{ext}") : NULL;
     if (plan->smallest && extension && strchr(extension, '/'))
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
@@ -214,6 +215,9 @@ static smalti_result make_set(smalti_plan *plan, const smalti__step_env *env, sm
     if (settings->file)
         return smalti__fail(error, SMALTI_E_INVALID_CONFLICT, "output.set makes several files: name a folder, not %s",
                             SMALTI__SHOWN(settings->file));
+    if (plan->own_outputs)
+        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
+                            "output.set makes several files: tasks cannot name their outputs beside it");
     SMALTI__CLEANUP_FREE char *text = strdup(settings->set);
     if (!text)
         return smalti__fail_nomem(error, strlen(settings->set) + 1);

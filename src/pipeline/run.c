@@ -52,28 +52,6 @@ const int *smalti__run_cancel_flag(const smalti__run *run)
     return run->options.cancel ? &run->options.cancel->requested : NULL;
 }
 
-bool smalti__run_cancelled(const smalti__run *run)
-{
-    const int *flag = smalti__run_cancel_flag(run);
-    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
-}
-
-smalti_result smalti_cancel_new(smalti_cancel **cancel, smalti_error *error)
-{
-    *cancel = calloc(1, sizeof **cancel);
-    return *cancel ? SMALTI_OK : smalti__fail_nomem(error, sizeof **cancel);
-}
-
-void smalti_cancel_request(smalti_cancel *cancel)
-{
-    __atomic_store_n(&cancel->requested, 1, __ATOMIC_RELAXED);
-}
-
-void smalti_cancel_free(smalti_cancel *cancel)
-{
-    free(cancel);
-}
-
 /* What the file says it will become, against the limits. */
 static smalti_result check_limits(const smalti_plan *plan, const smalti__decoder *decoder, smalti_error *error)
 {

@@ -20,6 +20,7 @@ static void send(smalti__task *task, smalti_event_kind kind, const smalti_error 
         .task = task->index,
         .task_count = run->plan->job->input_count,
         .input = task->name,
+        .id = run->plan->job->inputs[task->index].id,
         .output = task->branches[0].path,
         .rows_done = task->rows_done,
         .rows = task->decoder ? task->decoder->out.height : 0,
@@ -336,7 +337,9 @@ static void release(smalti__task *task)
 static void set_stop(smalti__task *task)
 {
     uint64_t limit = task->lane->run->plan->limits.task_ms;
-    task->stop = (smalti__stop){.cancelled = smalti__run_cancel_flag(task->lane->run), .limit_ms = limit};
+    task->stop = (smalti__stop){.cancelled = smalti__run_cancel_flag(task->lane->run),
+                                .task_cancelled = &task->cancellable.requested,
+                                .limit_ms = limit};
     if (limit)
         task->stop.deadline_ns = smalti__now_ns() + limit * 1000000;
 }
@@ -459,9 +462,8 @@ static smalti_result run_file(smalti__task *task, bool *skip, smalti_error *erro
     const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
     for (size_t i = 0; i < plan->variant_count; i++)
         SMALTI__TRY(smalti__plan_output(plan, task->index, i, NULL, &task->branches[i].path, error));
+    SMALTI__TRY(named(task, smalti__stop_check(&task->stop, error), error));
     send(task, SMALTI_EVENT_STARTED, NULL);
-    if (smalti__run_cancelled(task->lane->run))
-        return smalti__fail(error, SMALTI_E_CANCELLED, "%s: cancelled", SMALTI__SHOWN(task->name));
     SMALTI__TRY(check_outputs(task, formats, skip, error));
     if (*skip)
         return SMALTI_OK;
@@ -485,8 +487,10 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
     uint64_t wall = smalti__now_ns(), cpu = smalti__thread_cpu_ns(), allocations = lane->pool.allocations;
     bool skip = false;
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
+    smalti__cancel_enter(lane->run->options.cancel, &task.cancellable, index);
     set_stop(&task);
     smalti_result result = run_file(&task, &skip, error);
+    smalti__cancel_leave(lane->run->options.cancel, &task.cancellable);
     release(&task);
     task.decoder = NULL;
     stats->wall_ns = smalti__now_ns() - wall;

@@ -11,10 +11,25 @@
 /* Inputs smaller than this are read into a lane's buffer, larger ones are mapped; and what a lane keeps between tasks. */
 enum { SMALTI__SMALL_INPUT = 1 << 20, SMALTI__LANE_KEEPS = 2 << 20 };
 
+/* A task that runs and may be cancelled alone. */
+typedef struct smalti__cancellable {
+    uint64_t task;
+    int requested; /* atomic */
+    struct smalti__cancellable *next;
+} smalti__cancellable;
+
 /* Opaque to callers; the run and its budget look at it. */
 struct smalti_cancel {
-    int requested;
+    int requested; /* of the whole run; atomic */
+    pthread_mutex_t lock; /* guards what follows */
+    smalti__cancellable *running; /* borrowed until they leave */
+    uint8_t *tasks; /* a bit for each that was cancelled alone; owned */
+    size_t room; /* bytes of those */
 };
+
+/* A task begins and ends; cancel may be NULL. In cancel.c. */
+void smalti__cancel_enter(smalti_cancel *cancel, smalti__cancellable *running, uint64_t task);
+void smalti__cancel_leave(smalti_cancel *cancel, const smalti__cancellable *running);
 
 /* One run of a plan, shared by its lanes. */
 typedef struct smalti__run {
@@ -41,7 +56,6 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
 void smalti__run_close(smalti__run *run);
 /* The memory budget where none is given. */
 uint64_t smalti__run_default_memory(void);
-bool smalti__run_cancelled(const smalti__run *run);
 const int *smalti__run_cancel_flag(const smalti__run *run); /* NULL: cannot be cancelled */
 /* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the
  * lanes and the input (input_bytes) take. Refuses what the plan's limits do. */
@@ -78,6 +92,7 @@ typedef struct smalti__task {
     const char *name; /* of the input */
     smalti_stats *stats;
     smalti__stop stop;
+    smalti__cancellable cancellable;
     smalti__source source;
     smalti__decoder *decoder;
     smalti__metadata metadata; /* of the input */

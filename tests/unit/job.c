@@ -226,7 +226,7 @@ static char *output_of(const char *path, const char *name, const char *key, cons
     smalti_plan *plan = NULL;
     char *output = NULL;
     CHECK_OK(smalti_job_new(&job, &error), error);
-    CHECK_OK(smalti__job_input_append(job, path, name, -1, &error), error);
+    CHECK_OK(smalti__job_input_append(job, &(smalti__input){.path = path, .name = name, .fd = -1}, &error), error);
     CHECK_OK(smalti_job_set(job, "output.dir", "out", &error), error);
     if (key)
         CHECK_OK(smalti_job_set(job, key, value, &error), error);
