@@ -12,7 +12,7 @@
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof *(array))
 
-extern const cli_command cli_run, cli_info, cli_exr, cli_kernel, cli_bench, cli_completion;
+extern const cli_command cli_run, cli_info, cli_exr, cli_kernel, cli_worker, cli_bench, cli_completion;
 extern const cli_command cli_kernel_list, cli_kernel_inspect, cli_kernel_new, cli_kernel_build, cli_kernel_test;
 extern const cli_command cli_exr_info, cli_exr_check, cli_exr_layers, cli_exr_sequence, cli_exr_edit;
 extern const cli_command cli_bench_exr, cli_bench_memory, cli_bench_strategies;
@@ -45,6 +45,8 @@ const char *cli_sample_name(smalti_sample sample); /* "u8" */
 void cli_wrap(FILE *out, const char *text, int start, int indent, int width);
 /* A whole file, NUL-terminated; "-" is standard input. *data is owned on success. Errors: IO, LIMIT, NOMEM. */
 smalti_result cli_read_file(const char *path, size_t max, char **data, size_t *size, smalti_error *error);
+/* A job from a file; "-" is standard input. *job is owned on success. */
+smalti_result cli_read_job(const char *path, smalti_job **job, smalti_error *error);
 /* Path of a folder's file; owned; NULL: no memory. */
 char *cli_join(const char *folder, const char *name);
 
@@ -60,6 +62,10 @@ uint64_t cli_resident_peak(void);
 void cli_memory_setup(void);
 /* What images may have of the memory that the process is given: the rest is for itself. */
 uint64_t cli_memory_for_images(uint64_t process_bytes);
+
+/* From now on SIGINT, SIGTERM and SIGHUP request the cancel, which must outlive the process's other threads; a second one
+ * ends the process. */
+void cli_catch_signals(smalti_cancel *cancel);
 
 /* ---- Help ---- */
 

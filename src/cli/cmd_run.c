@@ -3,7 +3,6 @@
 #include "cli/report.h"
 #include "cli/run_options.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,39 +47,9 @@ const cli_command cli_run = {
     .run = run,
 };
 
-/* ---- Signals ---- */
-
-static smalti_cancel *volatile signal_cancel;
-
-static void on_signal(int number)
-{
-    static volatile sig_atomic_t again;
-    if (again) {
-        signal(number, SIG_DFL);
-        raise(number);
-        return;
-    }
-    again = 1;
-    smalti_cancel_request(signal_cancel);
-}
-
-static void catch_signals(smalti_cancel *cancel)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    signal_cancel = cancel;
-    for (size_t i = 0; i < CLI_COUNT(signals); i++) {
-        struct sigaction old;
-        /* what nohup ignores stays ignored */
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-    }
-}
-
 /* ---- The job ---- */
 
-enum { JOB_FILE_MAX = 256 << 20, LIST_FILE_MAX = 1 << 30 };
+enum { LIST_FILE_MAX = 1 << 30 };
 
 static smalti_result add_list(smalti_job *job, const char *path, bool nul, smalti_error *error)
 {
@@ -258,16 +227,7 @@ static smalti_result check_purpose(const cli_arguments *arguments, smalti_error 
 static smalti_result start_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
 {
     const char *path = cli_text(arguments, "job", NULL);
-    if (!path)
-        return smalti_job_new(job, error);
-    char *json;
-    size_t size;
-    smalti_result result = cli_read_file(path, JOB_FILE_MAX, &json, &size, error);
-    if (result < 0)
-        return result;
-    result = smalti_job_parse(json, size, strcmp(path, "-") ? path : "standard input", job, error);
-    free(json);
-    return result;
+    return path ? cli_read_job(path, job, error) : smalti_job_new(job, error);
 }
 
 static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, smalti_error *error)
@@ -389,7 +349,7 @@ static int run(const cli_arguments *arguments)
     } else if (smalti_cancel_new(&cancel, &error) < 0) {
         code = cli_complain(&error);
     } else {
-        catch_signals(cancel);
+        cli_catch_signals(cancel);
         run_options.cancel = cancel;
         code = run_plan(plan, job, &run_options, arguments);
     }

@@ -205,7 +205,7 @@ static void page_of_all(FILE *out)
     fputs(".Sh EXAMPLES\nSharpen a photograph:\n.Bd -literal -offset indent\n"
           "smalti run photo.jpg \\-\\-kernel sharpen:amount=0.7 \\-o sharp.jpg\n.Ed\n"
           ".Sh SEE ALSO\n.Xr smalti-bench 1 ,\n.Xr smalti-exr 1 ,\n.Xr smalti-info 1 ,\n.Xr smalti-kernel 1 ,\n.Xr "
-          "smalti-run 1\n",
+          "smalti-run 1 ,\n.Xr smalti-worker 1\n",
           out);
 }
 

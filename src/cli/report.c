@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Events of a run as lines on standard error, and the tables at its end. */
+#include "cli/event.h"
 #include "cli/report.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-/* One JSON object on one line, written at once so that lines of other writers do not come between. */
+/* Written at once, so that lines of other writers do not come between. */
 static void event_line(const smalti_event *event)
 {
-    static const char *const names[] = {
-        [SMALTI_EVENT_STARTED] = "started", [SMALTI_EVENT_PROGRESS] = "progress", [SMALTI_EVENT_WARNING] = "warning",
-        [SMALTI_EVENT_DONE] = "done",       [SMALTI_EVENT_SKIPPED] = "skipped",   [SMALTI_EVENT_FAILED] = "failed"};
-    char *text = NULL;
     size_t size;
-    cli_json json = {.out = open_memstream(&text, &size)};
-    if (!json.out)
-        return;
-    cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "event", names[event->kind]);
-    cli_json_number(&json, "task", event->task);
-    cli_json_number(&json, "tasks", event->task_count);
-    cli_json_text(&json, "input", event->input);
-    if (event->output)
-        cli_json_text(&json, "output", event->output);
-    if (event->kind == SMALTI_EVENT_PROGRESS) {
-        cli_json_number(&json, "rows_done", event->rows_done);
-        cli_json_number(&json, "rows", event->rows);
-    }
-    if (event->error)
-        cli_json_error(&json, "error", event->error);
-    if (event->measures)
-        cli_json_raw(&json, "measures", event->measures);
-    if (event->stats)
-        cli_json_stats(&json, "stats", event->stats);
-    cli_json_close(&json, '}');
-    putc('\n', json.out);
-    if (fclose(json.out) == 0)
-        fwrite(text, 1, size, stderr);
-    free(text);
+    char *line = cli_event_line(event, &size);
+    if (line)
+        fwrite(line, 1, size, stderr);
+    free(line);
 }
 
 static void tell(cli_report *report, const smalti_event *event)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Results on standard output while a batch runs. Tasks end in any order and are written in the order of the inputs, so
  * that the output is the same for every number of threads; a text waits only until those before it have ended. */
+#include "cli/event.h"
 #include "cli/report.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,60 +84,6 @@ void cli_measures_row(FILE *out, const char *measures, const char *input, bool h
 
 /* ---- Texts of tasks ---- */
 
-static void write_info(cli_json *json, const smalti_info *info)
-{
-    cli_json_text(json, "format", info->format);
-    cli_json_number(json, "width", info->width);
-    cli_json_number(json, "height", info->height);
-    cli_json_number(json, "decoded_bytes", info->decoded_bytes);
-}
-
-static void write_ms(cli_json *json, const char *key, uint64_t ns)
-{
-    cli_json_real(json, key, (double)(ns / 1000) / 1000);
-}
-
-static void write_metrics(cli_json *json, const smalti_event *event)
-{
-    const smalti_stats *stats = event->stats;
-    cli_json_number(json, "bytes_in", stats->bytes_in);
-    cli_json_number(json, "bytes_out", stats->bytes_out);
-    cli_json_real(json, "ratio", stats->bytes_in ? (double)stats->bytes_out / (double)stats->bytes_in : NAN);
-    cli_json_number(json, "pixels", stats->pixels);
-    cli_json_number(json, "peak_bytes", stats->peak_bytes);
-    cli_json_number(json, "copied_bytes", stats->copied_bytes);
-    cli_json_number(json, "wall_ns", stats->wall_ns);
-    cli_json_open(json, "ms", '{');
-    write_ms(json, "wall", stats->wall_ns);
-    write_ms(json, "cpu", stats->cpu_ns);
-    write_ms(json, "read", stats->read_ns);
-    write_ms(json, "decode", stats->decode_ns);
-    write_ms(json, "kernels", stats->kernel_ns);
-    write_ms(json, "steps", stats->step_ns);
-    write_ms(json, "encode", stats->encode_ns);
-    write_ms(json, "write", stats->write_ns);
-    cli_json_close(json, '}');
-    cli_json_text(json, "source", event->source);
-    cli_json_text(json, "fast_path", event->fast_path);
-    cli_json_open(json, "outputs", '[');
-    for (size_t i = 0; i < event->output_count; i++) {
-        const smalti_output *made = &event->outputs[i];
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "path", made->path);
-        cli_json_text(json, "format", made->format);
-        cli_json_number(json, "width", made->width);
-        cli_json_number(json, "height", made->height);
-        cli_json_number(json, "bytes", made->bytes);
-        if (made->quality)
-            cli_json_number(json, "quality", made->quality);
-        else
-            cli_json_null(json, "quality");
-        cli_json_real(json, "score", made->score);
-        cli_json_close(json, '}');
-    }
-    cli_json_close(json, ']');
-}
-
 static void write_json(cli_json *json, const smalti_event *event)
 {
     static const char *const states[] = {
@@ -145,17 +91,7 @@ static void write_json(cli_json *json, const smalti_event *event)
     cli_json_open(json, NULL, '{');
     cli_json_number(json, "task", event->task);
     cli_json_text(json, "status", states[event->kind]);
-    cli_json_text(json, "input", event->input);
-    if (event->output)
-        cli_json_text(json, "output", event->output);
-    if (event->info)
-        write_info(json, event->info);
-    if (event->kind == SMALTI_EVENT_DONE && event->stats)
-        write_metrics(json, event);
-    if (event->measures)
-        cli_json_raw(json, "measures", event->measures);
-    if (event->error)
-        cli_json_error(json, "error", event->error);
+    cli_event_result(json, event);
     cli_json_close(json, '}');
 }
 
@@ -262,11 +198,7 @@ void cli_results_end(cli_results *results, const smalti_stats *stats, smalti_res
         cli_json_close(&results->json, ']');
         cli_json_text(&results->json, "result", smalti_result_name(result));
         cli_json_stats(&results->json, "stats", stats);
-        cli_json_open(&results->json, "process", '{');
-        cli_json_number(&results->json, "resident_before_bytes", results->resident_bytes);
-        cli_json_number(&results->json, "resident_bytes", cli_resident());
-        cli_json_number(&results->json, "resident_peak_bytes", cli_resident_peak());
-        cli_json_close(&results->json, '}');
+        cli_json_process(&results->json, "process", results->resident_bytes);
         cli_json_close(&results->json, '}');
         putchar('\n');
     }

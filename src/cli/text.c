@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,18 @@ smalti_result cli_read_file(const char *path, size_t max, char **data, size_t *s
         return cli_fail_errno(error, "%s: cannot open", path);
     smalti_result result = read_stream(file, path, max, data, size, error);
     fclose(file);
+    return result;
+}
+
+smalti_result cli_read_job(const char *path, smalti_job **job, smalti_error *error)
+{
+    bool is_stdin = !strcmp(path, "-");
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return cli_fail_errno(error, "%s: cannot open", path);
+    smalti_result result = smalti_job_read_fd(fd, is_stdin ? "standard input" : path, job, error);
+    if (!is_stdin)
+        close(fd);
     return result;
 }
 

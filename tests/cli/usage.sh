@@ -4,7 +4,7 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-commands=(run info exr "exr info" "exr check" "exr layers" "exr sequence" "exr edit" kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" bench
+commands=(run info exr "exr info" "exr check" "exr layers" "exr sequence" "exr edit" kernel "kernel list" "kernel inspect" "kernel new" "kernel build" "kernel test" worker bench
     "bench strategies" "bench exr" completion)
 
 # Long names of a command's options, as its help lists them.
@@ -153,7 +153,7 @@ test_operands() {
 test_man() {
     local page command option
     command -v mandoc >/dev/null || command -v man >/dev/null || skip "neither mandoc nor man"
-    for page in smalti smalti-run smalti-info smalti-exr smalti-kernel smalti-bench smalti-completion; do
+    for page in smalti smalti-run smalti-info smalti-exr smalti-kernel smalti-worker smalti-bench smalti-completion; do
         run 0 "$smalti" --man "$page"
         cp out "$page.1"
         has "$page.1" ".Sh NAME" ".Sh EXIT STATUS" ".It 10"
