@@ -111,6 +111,18 @@ thumbnail_works() {
         [ "$(png digest "$work/made/small.png" | cut -d' ' -f1-3)" = "200 200 3" ] && rm -r "$work/made" "$work/web.png"
 }
 
+# The application's own program starts the installed command; one of three inputs is broken.
+sidecar_works() {
+    local code=0
+    mkdir -p "$work/three" && png make "$work/three/a.png" 61 47 && png make "$work/three/c \"quoted\".png" 900 600 &&
+        echo "not an image" >"$work/three/b.png"
+    "$1/sidecar" "$prefix/bin/smalti" "$work/three-out" "$work"/three/*.png >"$work/log" || code=$?
+    cat "$work/log"
+    [ $code = 3 ] && grep -q '^\[3/3\]' "$work/log" && grep -q '^\[./3\] 1 failed: .*b.png' "$work/log" &&
+        grep -q '^\[./3\] 2: [0-9]* bytes' "$work/log" && [ -s "$work/three-out/0.webp" ] && [ -s "$work/three-out/2.webp" ] &&
+        [ ! -e "$work/three-out/1.webp" ] && rm -r "$work/three-out"
+}
+
 # One of the two outputs has no format: neither is written.
 thumbnail_is_whole() {
     ! "$1/thumbnail" "$work/photo.png" "$work/web.png" "$work/small.none" >"$work/log" 2>&1 && grep -q 'small.none' "$work/log" &&
@@ -133,6 +145,7 @@ for kind in shared static; do
     item "memory refuses an empty input and an unknown parameter ($kind)" memory_refuses "$work/$kind"
     item "thumbnail writes two files from one decoding ($kind)" thumbnail_works "$work/$kind"
     item "thumbnail writes both files or none ($kind)" thumbnail_is_whole "$work/$kind"
+    item "sidecar runs a batch in a process of its own ($kind)" sidecar_works "$work/$kind"
     item "measure prints a picture's sharpness ($kind)" measure_works "$work/$kind"
 done
 echo "1..$number"
