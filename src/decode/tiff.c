@@ -182,6 +182,26 @@ static void tiff_close(smalti__decoder *decoder)
 }
 
 /* Pages are frames when they are alike. */
+/* Tiles reach over the edges, and all of each is decoded: of a thin image with tiles as large as its file does not care to
+ * fill that could take hours. */
+static smalti_result check_tiles(const smalti__tiff *tiff, smalti_error *error)
+{
+    const smalti__tiff_page *page = &tiff->page;
+    uint64_t most = tiff->base.options.max_pixels, image = (uint64_t)page->width * page->height;
+    size_t pixels = SIZE_MAX;
+    if (!page->tiled || !most)
+        return SMALTI_OK;
+    if (!smalti__mul((size_t)page->tiles_across * page->tile_width, (size_t)page->tiles_down * page->tile_height,
+                     &pixels))
+        pixels = SIZE_MAX;
+    if (pixels <= most || pixels / 4 <= image)
+        return SMALTI_OK;
+    return smalti__source_fail(
+        tiff->base.source, error, SMALTI_E_LIMIT_PIXELS, SMALTI_NO_OFFSET,
+        "%zu pixels in its tiles, more than the limit of %llu: raise limits.pixels (--max-pixels)", pixels,
+        (unsigned long long)most);
+}
+
 static smalti_result tiff_next_frame(smalti__decoder *decoder, smalti_error *error)
 {
     smalti__tiff *tiff = (smalti__tiff *)decoder;
@@ -203,6 +223,7 @@ static smalti_result tiff_next_frame(smalti__decoder *decoder, smalti_error *err
     if (!alike || !smalti__add(smalti__tiff_rows_bytes(tiff), smalti__tiff_pixels_bytes(tiff), &work) || work > most)
         return smalti__source_fail(decoder->source, error, SMALTI_E_UNSUPPORTED, SMALTI_NO_OFFSET,
                                    "page %u is not of the kind of page 1", decoder->frame + 1);
+    SMALTI__TRY(check_tiles(tiff, error));
     return tiff_start(decoder, error);
 }
 
@@ -239,6 +260,7 @@ static smalti_result set_up(smalti__tiff *tiff, smalti_error *error)
     SMALTI__TRY(smalti__tiff_page_read(tiff, error));
     smalti__tiff_page_info(tiff);
     SMALTI__TRY(smalti__decoder_check_pixels(base, error));
+    SMALTI__TRY(check_tiles(tiff, error));
     uint32_t pages = tiff->lib->TIFFNumberOfDirectories(tiff->handle[0]);
     base->info.frames = pages ? pages : 1; /* 0: the chain of directories is broken */
     if (base->options.all_frames && base->options.max_frames && base->info.frames > base->options.max_frames)

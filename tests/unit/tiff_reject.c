@@ -105,6 +105,29 @@ TEST("sizes are limited before anything is allocated")
     free(file.data);
 }
 
+TEST("tiles that reach far over the edges of a small image count for the limit of pixels")
+{
+    pixels image = pixels_make(16, 64, 1, SMALTI_SAMPLE_U8);
+    const tiff_spec spec = {.width = 16,
+                            .height = 64,
+                            .samples = 1,
+                            .bits = 8,
+                            .alpha = -1,
+                            .photometric = PHOTOMETRIC_MINISBLACK,
+                            .compression = COMPRESSION_NONE,
+                            .tile = 128,
+                            .rows = image.data,
+                            .row_bytes = 16};
+    bytes file;
+    file.data = tiff_make(&spec, &file.size);
+    CHECK_INT(codec_code(file.data, file.size, (smalti__decode_options){.max_pixels = 128 * 128 - 1}),
+              SMALTI_E_LIMIT_PIXELS);
+    CHECK_INT(codec_code(file.data, file.size, (smalti__decode_options){.max_pixels = 128 * 128}), SMALTI_OK);
+    CHECK_INT(codec_code(file.data, file.size, (smalti__decode_options){0}), SMALTI_OK);
+    free(file.data);
+    free(image.data);
+}
+
 TEST("a ring of directories ends")
 {
     bytes file = make_gray(COMPRESSION_NONE, 0);
