@@ -13,6 +13,7 @@ typedef struct smalti__primaries {
 
 typedef struct smalti__light {
     bool linear;       /* samples are proportional to light, and may be more than 1 */
+    bool final;        /* … as they are to be shown: they were asked to stay linear */
     bool convert;      /* … in primaries other than sRGB's: matrix leads there */
     float matrix[3][3];
 } smalti__light;

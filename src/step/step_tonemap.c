@@ -180,14 +180,16 @@ static smalti_result add(smalti__program *program, const smalti__node_kind *kind
     out = program->shape;
     out.sample = sample;
     out.premultiplied = false;
-    program->light = (smalti__light){0};
+    /* a format that holds light is to get this as it is */
+    program->light =
+        by->transfer == SMALTI__TRANSFER_LINEAR ? (smalti__light){.linear = true, .final = true} : (smalti__light){0};
     return smalti__program_add(program, kind, by, sizeof *by, &out, error);
 }
 
 smalti_result smalti__program_show(smalti__program *program, smalti_sample sample, smalti_error *error)
 {
     tone by = {.curve = SMALTI__TONE_NONE, .transfer = SMALTI__TRANSFER_SRGB, .scale = 1, .inverse = 1};
-    return program->light.linear ? add(program, &node_show, &by, sample, error) : SMALTI_OK;
+    return program->light.linear && !program->light.final ? add(program, &node_show, &by, sample, error) : SMALTI_OK;
 }
 
 /* ---- the way back ---- */

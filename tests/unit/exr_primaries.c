@@ -125,6 +125,16 @@ TEST("a step that goes to sRGB leaves a file that says so, one output or several
     }
 }
 
+TEST("a tone map that is to stay linear is written as it is")
+{
+    static const char *const steps[] = {"tonemap", "none:exposure=-2,transfer=linear", NULL};
+    outcome got = convert(NULL, steps, NULL);
+    for (int c = 0; c < 3; c++)
+        CHECK(fabsf(got.color[c] - color[c] / 4) < 1e-3f);
+    got = convert(&ap1, steps, NULL);
+    CHECK(says(&got, &smalti__primaries_srgb));
+}
+
 TEST("light goes to Display P3 and luminance by matrices, also from sRGB and back")
 {
     static const char *const p3[] = {"colorspace", "p3", NULL};
