@@ -45,6 +45,7 @@ typedef struct smalti__exr_decoder {
 
     /* exr_bands.c */
     struct smalti__exr_decoder *leader; /* whose bands are read too, row by row behind it; NULL: its own */
+    bool leads; /* others: all channels are decoded */
     uint32_t band_rows, band_count, first_band; /* rows of a band; bands of the level; the first that is wanted */
     uint32_t first_chunk, chunks_across;        /* tiles that are wanted: from … so many */
     size_t chunk_bytes;                         /* most, decoded */

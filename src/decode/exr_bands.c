@@ -135,11 +135,22 @@ static void run_ahead(void *user)
     }
 }
 
+static smalti_result open_codec(smalti__exr_decoder *self, smalti_error *error)
+{
+    uint32_t wanted[SMALTI__EXR_PLANES];
+    SMALTI__TRY(smalti__exr_codec_open(&self->codec, self->part, error));
+    for (uint32_t i = 0; i < self->pick_count; i++)
+        wanted[i] = self->picks[i].channel;
+    if (!self->leads)
+        smalti__exr_codec_want(&self->codec, wanted, self->pick_count);
+    return SMALTI_OK;
+}
+
 smalti_result smalti__exr_bands_start(smalti__exr_decoder *self, smalti_error *error)
 {
     size_t bytes = slot_bytes(self), pixels = (size_t)self->chunks_across * self->chunk_bytes;
     if (!self->leader)
-        SMALTI__TRY(smalti__exr_codec_open(&self->codec, self->part, error));
+        SMALTI__TRY(open_codec(self, error));
     if (self->is_deep)
         SMALTI__TRY(smalti__exr_deep_start(self, error));
     for (uint32_t i = 0; i < self->slot_count; i++) {

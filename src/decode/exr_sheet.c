@@ -43,6 +43,7 @@ static void share_bands(const smalti__sheet *sheet, uint32_t first, uint32_t end
         image->leader = leader;
         if (!leader) {
             leader = image;
+            leader->leads = true;
             leader->base.options.spare_thread = sheet->base.options.spare_thread;
         }
     }

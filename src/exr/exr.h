@@ -106,6 +106,10 @@ smalti_result smalti__exr_open_with(smalti_exr *exr, smalti__exr_read_fn read, v
 /* Any bytes of the open file. TRUNCATED when it ends before them. */
 smalti_result smalti__exr_read_at(const smalti_exr *exr, uint64_t offset, void *data, size_t size, smalti_error *error);
 
+static inline uint32_t smalti__le16(const uint8_t *p)
+{
+    return (uint32_t)p[1] << 8 | p[0];
+}
 static inline uint32_t smalti__le32(const uint8_t *p)
 {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
@@ -113,6 +117,10 @@ static inline uint32_t smalti__le32(const uint8_t *p)
 static inline uint64_t smalti__le64(const uint8_t *p)
 {
     return (uint64_t)smalti__le32(p + 4) << 32 | smalti__le32(p);
+}
+static inline void smalti__put_le16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v, p[1] = (uint8_t)(v >> 8);
 }
 static inline void smalti__put_le32(uint8_t *p, uint32_t v)
 {

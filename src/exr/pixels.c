@@ -5,6 +5,11 @@
 
 #include <libdeflate.h>
 
+static bool by_dwa(uint32_t compression)
+{
+    return compression == SMALTI_EXR_DWAA || compression == SMALTI_EXR_DWAB;
+}
+
 static bool by_core(uint32_t compression)
 {
     return compression >= SMALTI_EXR_PIZ && compression <= SMALTI_EXR_B44A;
@@ -18,11 +23,24 @@ smalti_result smalti__exr_codec_check(const smalti_exr_part *part, char *text, s
                                                 : "deep data is decoded only to be flattened");
         return SMALTI_E_UNSUPPORTED;
     }
-    if (part->compression > SMALTI_EXR_B44A) {
+    if (part->compression > SMALTI_EXR_DWAB) {
         snprintf(text, text_size, "%s compression cannot be decoded", smalti_exr_compression_name(part->compression));
         return SMALTI_E_UNSUPPORTED;
     }
     return SMALTI_OK;
+}
+
+/* Pixels of the largest chunk. */
+static void largest_chunk(const smalti_exr_part *part, uint64_t *width, uint64_t *rows)
+{
+    uint64_t height = (uint64_t)((int64_t)part->data_window.max_y - part->data_window.min_y + 1);
+    *width = (uint64_t)((int64_t)part->data_window.max_x - part->data_window.min_x + 1);
+    *rows = smalti__exr_rows_per_chunk(part->compression);
+    if (part->kind == SMALTI_EXR_TILED) {
+        *width = part->tile_width < *width ? part->tile_width : *width;
+        *rows = part->tile_height;
+    }
+    *rows = *rows < height ? *rows : height;
 }
 
 size_t smalti__exr_codec_bytes(const smalti_exr_part *part, size_t chunk_bytes)
@@ -30,6 +48,12 @@ size_t smalti__exr_codec_bytes(const smalti_exr_part *part, size_t chunk_bytes)
     /* PIZ has tables for all values of 16 bits and their codes */
     enum { INFLATE = 64 << 10, CORE = 2 << 20, CORE_CHANNEL = 512 };
     size_t bytes;
+    if (by_dwa(part->compression)) {
+        uint64_t width, rows;
+        largest_chunk(part, &width, &rows);
+        bytes = smalti__exr_dwa_bytes(part, width, rows);
+        return bytes < SIZE_MAX - INFLATE ? bytes + INFLATE : SIZE_MAX;
+    }
     if (!by_core(part->compression))
         return INFLATE;
     if (!smalti__add(chunk_bytes, CORE + (size_t)part->channel_count * CORE_CHANNEL, &bytes))
@@ -40,9 +64,18 @@ size_t smalti__exr_codec_bytes(const smalti_exr_part *part, size_t chunk_bytes)
 smalti_result smalti__exr_codec_open(smalti__exr_codec *codec, const smalti_exr_part *part, smalti_error *error)
 {
     *codec = (smalti__exr_codec){.part = part};
-    if (part->compression == SMALTI_EXR_ZIP || part->compression == SMALTI_EXR_ZIPS) {
+    bool dwa = by_dwa(part->compression);
+    if (dwa || part->compression == SMALTI_EXR_ZIP || part->compression == SMALTI_EXR_ZIPS) {
         codec->inflate = libdeflate_alloc_decompressor();
-        return codec->inflate ? SMALTI_OK : smalti__fail_nomem(error, 32 << 10);
+        if (!codec->inflate)
+            return smalti__fail_nomem(error, 32 << 10);
+    }
+    if (dwa) {
+        codec->dwa = smalti__exr_dwa_open(part, codec->inflate);
+        if (!codec->dwa) {
+            smalti__exr_codec_close(codec);
+            return smalti__fail_nomem(error, part->channel_count * sizeof(smalti__exr_dwa_channel));
+        }
     }
     if (by_core(part->compression)) {
         codec->core = smalti__exr_core_open(part);
@@ -51,8 +84,19 @@ smalti_result smalti__exr_codec_open(smalti__exr_codec *codec, const smalti_exr_
     return SMALTI_OK;
 }
 
+void smalti__exr_codec_want(smalti__exr_codec *codec, const uint32_t *channels, uint32_t count)
+{
+    if (!codec->dwa)
+        return;
+    for (uint32_t c = 0; c < codec->part->channel_count; c++)
+        codec->dwa->channels[c].wanted = false;
+    for (uint32_t i = 0; i < count; i++)
+        codec->dwa->channels[channels[i]].wanted = true;
+}
+
 void smalti__exr_codec_close(smalti__exr_codec *codec)
 {
+    smalti__exr_dwa_close(codec->dwa);
     if (codec->inflate)
         libdeflate_free_decompressor(codec->inflate);
     smalti__exr_core_close(codec->core);
@@ -60,7 +104,7 @@ void smalti__exr_codec_close(smalti__exr_codec *codec)
 }
 
 /* A count of −1 … −127: so many bytes follow; 0 … 127: the next byte, once more than that. */
-static bool undo_rle(const uint8_t *src, size_t src_size, uint8_t *dst, size_t size)
+bool smalti__exr_rle_undo(const uint8_t *src, size_t src_size, uint8_t *dst, size_t size)
 {
     const uint8_t *end = src + src_size;
     uint8_t *last = dst + size;
@@ -87,17 +131,22 @@ bool smalti__exr_codec_undo(const smalti__exr_codec *codec, const uint8_t *packe
                             size_t size)
 {
     if (!codec->inflate)
-        return undo_rle(packed, packed_size, room, size);
+        return smalti__exr_rle_undo(packed, packed_size, room, size);
     size_t made;
     return !libdeflate_zlib_decompress(codec->inflate, packed, packed_size, room, size, &made) && made == size;
 }
 
-static bool decompress(const smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
-                       size_t packed_size, uint8_t *room, size_t size)
+static smalti_result decompress(const smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
+                                size_t packed_size, uint8_t *room, size_t size)
 {
+    bool fine;
+    if (codec->dwa)
+        return smalti__exr_dwa_run(codec->dwa, chunk, packed, packed_size, room);
     if (codec->core)
-        return smalti__exr_core_run(codec->core, chunk, packed, packed_size, room, size);
-    return smalti__exr_codec_undo(codec, packed, packed_size, room, size);
+        fine = smalti__exr_core_run(codec->core, chunk, packed, packed_size, room, size);
+    else
+        fine = smalti__exr_codec_undo(codec, packed, packed_size, room, size);
+    return fine ? SMALTI_OK : SMALTI_E_FORMAT;
 }
 
 smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
@@ -108,11 +157,13 @@ smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_
         *bytes = (smalti__exr_bytes){packed, size, false};
         return SMALTI_OK;
     }
-    if (!decompress(codec, chunk, packed, packed_size, room, size)) {
-        *problem = "cannot be decompressed: its bytes are damaged";
-        return SMALTI_E_FORMAT;
+    smalti_result result = decompress(codec, chunk, packed, packed_size, room, size);
+    if (result < 0) {
+        *problem = result == SMALTI_E_NOMEM ? "cannot be decompressed: there is no memory"
+                                            : "cannot be decompressed: its bytes are damaged";
+        return result;
     }
-    *bytes = (smalti__exr_bytes){room, size, !codec->core};
+    *bytes = (smalti__exr_bytes){room, size, !codec->core && !codec->dwa};
     return SMALTI_OK;
 }
 
@@ -165,14 +216,8 @@ smalti_result smalti__exr_chunk_locate(const smalti_exr *exr, const smalti__exr_
 
 size_t smalti__exr_chunk_most(const smalti_exr_part *part)
 {
-    uint64_t width = (uint64_t)((int64_t)part->data_window.max_x - part->data_window.min_x + 1), rows, total = 0;
-    uint64_t height = (uint64_t)((int64_t)part->data_window.max_y - part->data_window.min_y + 1);
-    rows = smalti__exr_rows_per_chunk(part->compression);
-    if (part->kind == SMALTI_EXR_TILED) {
-        width = part->tile_width < width ? part->tile_width : width;
-        rows = part->tile_height;
-    }
-    rows = rows < height ? rows : height;
+    uint64_t width, rows, total = 0;
+    largest_chunk(part, &width, &rows);
     for (uint32_t c = 0; c < part->channel_count; c++) {
         const smalti_exr_channel *channel = &part->channels[c];
         uint64_t across = (width + (uint32_t)channel->x_sampling - 1) / (uint32_t)channel->x_sampling, bytes;

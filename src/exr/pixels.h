@@ -4,13 +4,15 @@
 #ifndef SMALTI_SRC_EXR_PIXELS_H
 #define SMALTI_SRC_EXR_PIXELS_H
 
+#include "exr/dwa.h"
 #include "exr/exr.h"
 #include "exr/unpack.h"
 
 /* What decompresses the chunks of a part: of one thread. */
 typedef struct smalti__exr_codec {
     const smalti_exr_part *part;
-    struct libdeflate_decompressor *inflate; /* ZIP, ZIPS */
+    struct libdeflate_decompressor *inflate; /* ZIP, ZIPS, DWAA, DWAB */
+    struct smalti__exr_dwa *dwa;             /* DWAA, DWAB */
     struct smalti__exr_core *core;           /* PIZ, PXR24, B44, B44A: the library's */
 } smalti__exr_codec;
 
@@ -26,10 +28,15 @@ smalti_result smalti__exr_codec_check(const smalti_exr_part *part, char *text, s
 /* Upper bound of what a codec takes for chunks of at most so many bytes. */
 size_t smalti__exr_codec_bytes(const smalti_exr_part *part, size_t chunk_bytes);
 smalti_result smalti__exr_codec_open(smalti__exr_codec *codec, const smalti_exr_part *part, smalti_error *error);
+/* Samples of no other channels (of the part) will be looked at: these alone need be decompressed. */
+void smalti__exr_codec_want(smalti__exr_codec *codec, const uint32_t *channels, uint32_t count);
 void smalti__exr_codec_close(smalti__exr_codec *codec); /* fine for a zeroed struct */
 /* Decompresses a chunk. room has its decoded size. FORMAT, or NOMEM; *problem says what. */
 smalti_result smalti__exr_codec_run(smalti__exr_codec *codec, const smalti__exr_chunk *chunk, const uint8_t *packed,
                                     size_t packed_size, uint8_t *room, smalti__exr_bytes *bytes, const char **problem);
+
+/* Runs → exactly size bytes. false: src does not hold them. */
+bool smalti__exr_rle_undo(const uint8_t *src, size_t src_size, uint8_t *dst, size_t size);
 
 /* RLE, ZIPS and ZIP undone: exactly size bytes, in the form of ZIP. false: they are damaged. */
 bool smalti__exr_codec_undo(const smalti__exr_codec *codec, const uint8_t *packed, size_t packed_size, uint8_t *room,

@@ -205,6 +205,29 @@ TEST("layers, views and parts are found by their names")
     free(file.data);
 }
 
+TEST("depth in a layer of colours is not one of them, and vectors are shown as colours")
+{
+    exr_image image = {.compression = EXR_COMPRESSION_ZIP,
+                       .data = {0, 0, 9, 9},
+                       .channels = {{"N.x", EXR_PIXEL_HALF},
+                                    {"N.y", EXR_PIXEL_HALF},
+                                    {"N.z", EXR_PIXEL_HALF},
+                                    {"l.B", EXR_PIXEL_HALF},
+                                    {"l.G", EXR_PIXEL_HALF},
+                                    {"l.R", EXR_PIXEL_HALF},
+                                    {"l.Z", EXR_PIXEL_HALF}}};
+    static const uint32_t order[2][3] = {{0, 1, 2}, {5, 4, 3}};
+    exr_file file = exr_write(&image, 1);
+    for (int l = 0; l < 2; l++) {
+        pixels got = read_file(&file, (smalti__decode_options){.layer = l ? "l" : "N"}, NULL);
+        CHECK_INT(got.channels, 3);
+        for (uint32_t i = 0; i < 300; i++)
+            CHECK(same_float(((float *)got.data)[i], written(&image, order[l][i % 3], 0, i / 3 % 10, i / 30)));
+        free(got.data);
+    }
+    free(file.data);
+}
+
 TEST("levels of mipmaps are images of their own")
 {
     for (int mode = 0; mode < 2; mode++) {
