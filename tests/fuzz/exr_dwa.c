@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Fuzz target: chunks of EXR that are packed by DWAA and DWAB. */
+#include "exr_chunk.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const smalti_exr_compression compressions[2] = {SMALTI_EXR_DWAA, SMALTI_EXR_DWAB};
+    fuzz_chunk_input(compressions, data, size);
+    return 0;
+}
