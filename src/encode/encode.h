@@ -37,7 +37,7 @@ typedef struct smalti__encode_params {
 enum { SMALTI__TIFF_LZW, SMALTI__TIFF_DEFLATE, SMALTI__TIFF_PACKBITS, SMALTI__TIFF_NONE };
 
 /* EXR: choices of output.exr_compression, in order. */
-enum { SMALTI__EXR_ZIP, SMALTI__EXR_ZIPS, SMALTI__EXR_NONE };
+enum { SMALTI__EXR_ZIP, SMALTI__EXR_ZIPS, SMALTI__EXR_NONE, SMALTI__EXR_PIZ, SMALTI__EXR_RLE };
 
 enum { SMALTI__PLANE_ROWS_MAX = 64 };
 

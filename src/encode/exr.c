@@ -6,26 +6,27 @@
 #include <libdeflate.h>
 
 #include "exr/exr.h"
+#include "exr/pixels.h"
 #include "exr/unpack.h"
 
 enum {
     ZIP_LEVEL = 4,            /* what the reference library asks of zlib */
     ZIP_STATE = 1 << 20,      /* of libdeflate's compressor at that level, rounded up */
     HEAD_BYTES = 1024,        /* of the header without kept attributes */
-    CHUNK_HEAD = 8,
-    PLAIN_ROWS = 1
+    CHUNK_HEAD = 8
 };
 
 typedef struct exr_encoder {
     smalti__encoder base; /* first */
     const smalti__exr_unpack *pack;
     struct libdeflate_compressor *deflate; /* ZIP, ZIPS */
+    struct smalti__exr_core_encoder *core; /* PIZ */
     uint32_t sample_bytes; /* 2: half, 4: float */
     uint32_t chunk_rows;
     size_t row_bytes;      /* of a chunk */
     size_t packed_room;
     uint8_t *chunk;  /* rows of channels */
-    uint8_t *split;  /* the same in the form that is compressed */
+    uint8_t *split;  /* the same in the form that is compressed: ZIP, ZIPS, RLE */
     uint8_t *packed; /* a chunk's head, and its bytes compressed */
     float *plane;    /* a channel's row */
     uint8_t *table;  /* offsets, as in the file */
@@ -34,15 +35,15 @@ typedef struct exr_encoder {
     uint64_t table_offset;
 } exr_encoder;
 
-static uint32_t rows_of_chunk(const smalti__encode_params *params)
-{
-    return params->exr_compression == SMALTI__EXR_ZIP ? 16 : PLAIN_ROWS;
-}
-
 static uint8_t compression_id(const smalti__encode_params *params)
 {
-    static const uint8_t ids[] = {SMALTI_EXR_ZIP, SMALTI_EXR_ZIPS, SMALTI_EXR_NONE};
+    static const uint8_t ids[] = {SMALTI_EXR_ZIP, SMALTI_EXR_ZIPS, SMALTI_EXR_NONE, SMALTI_EXR_PIZ, SMALTI_EXR_RLE};
     return ids[params->exr_compression];
+}
+
+static uint32_t rows_of_chunk(const smalti__encode_params *params)
+{
+    return smalti__exr_rows_per_chunk(compression_id(params));
 }
 
 static size_t sample_size(const smalti__encode_params *params)
@@ -50,10 +51,20 @@ static size_t sample_size(const smalti__encode_params *params)
     return params->exr_half ? 2 : 4;
 }
 
+static bool is_deflated(const smalti__encode_params *params)
+{
+    return params->exr_compression == SMALTI__EXR_ZIP || params->exr_compression == SMALTI__EXR_ZIPS;
+}
+
 static size_t packed_bound(const smalti__encode_params *params, size_t bytes)
 {
-    return CHUNK_HEAD +
-           (params->exr_compression == SMALTI__EXR_NONE ? bytes : libdeflate_zlib_compress_bound(NULL, bytes));
+    return CHUNK_HEAD + (is_deflated(params) ? libdeflate_zlib_compress_bound(NULL, bytes) : bytes);
+}
+
+/* Of what compresses. */
+static size_t state_bytes(const smalti__encode_params *params, size_t chunk)
+{
+    return params->exr_compression == SMALTI__EXR_PIZ ? smalti__exr_core_encoder_bytes(chunk) : ZIP_STATE;
 }
 
 static size_t kept_bytes(const smalti__encode_params *params)
@@ -67,7 +78,8 @@ static size_t work_bytes(uint32_t width, uint32_t height, uint32_t channels, sma
     size_t row = (size_t)width * channels * 4, rows = rows_of_chunk(params), chunk = row * rows; /* below 2^39 */
     (void)sample;
     return sizeof(exr_encoder) + HEAD_BYTES + kept_bytes(params) + 2 * chunk + packed_bound(params, chunk) +
-           (size_t)width * sizeof(float) + ((height - 1) / rows + 1) * 8 + ZIP_STATE + 8 * (size_t)SMALTI__POOL_SLACK;
+           (size_t)width * sizeof(float) + ((height - 1) / rows + 1) * 8 + state_bytes(params, chunk) +
+           8 * (size_t)SMALTI__POOL_SLACK;
 }
 
 static void close_encoder(smalti__encoder *encoder)
@@ -75,6 +87,7 @@ static void close_encoder(smalti__encoder *encoder)
     exr_encoder *self = (exr_encoder *)encoder;
     smalti__pool *pool = encoder->params.pool;
     libdeflate_free_compressor(self->deflate);
+    smalti__exr_core_encoder_close(self->core);
     smalti__pool_put(pool, self->table);
     smalti__pool_put(pool, self->plane);
     smalti__pool_put(pool, self->packed);
@@ -215,8 +228,14 @@ static smalti_result set_up(exr_encoder *self, smalti_error *error)
     bool had = get(self, &self->chunk, chunk) && get(self, &self->packed, self->packed_room) &&
                get(self, &self->plane, (size_t)base->width * sizeof(float)) &&
                get(self, &self->table, (size_t)self->chunk_count * 8);
-    if (params->exr_compression != SMALTI__EXR_NONE)
-        had = had && get(self, &self->split, chunk) && (self->deflate = libdeflate_alloc_compressor(ZIP_LEVEL));
+    if (is_deflated(params) || params->exr_compression == SMALTI__EXR_RLE)
+        had = had && get(self, &self->split, chunk);
+    if (is_deflated(params))
+        had = had && (self->deflate = libdeflate_alloc_compressor(ZIP_LEVEL));
+    if (params->exr_compression == SMALTI__EXR_PIZ)
+        had = had && (self->core =
+                          smalti__exr_core_encoder_open(base->width, self->chunk_rows, base->channels,
+                                                        self->sample_bytes == 2 ? SMALTI_EXR_HALF : SMALTI_EXR_FLOAT));
     if (!had)
         return smalti__fail_nomem(error, work_bytes(base->width, base->height, base->channels, base->sample, params));
     memset(self->table, 0, (size_t)self->chunk_count * 8);
@@ -226,7 +245,7 @@ static smalti_result set_up(exr_encoder *self, smalti_error *error)
 
 static smalti_result open_encoder(const smalti__encoder *seed, smalti__encoder **encoder, smalti_error *error)
 {
-    if (seed->params.exr_compression > SMALTI__EXR_NONE)
+    if (seed->params.exr_compression > SMALTI__EXR_RLE)
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "no EXR compression has the number %u",
                             seed->params.exr_compression);
     if (!seed->width || !seed->height || seed->width > INT32_MAX / 2 || seed->height > INT32_MAX / 2 ||
@@ -262,15 +281,53 @@ static void split(const uint8_t *restrict bytes, uint8_t *restrict out, size_t s
     }
 }
 
+/* Three equal bytes and more are a run, which smalti__exr_rle_undo describes. 0: size bytes do not become less. */
+static size_t make_runs(const uint8_t *bytes, uint8_t *out, size_t size)
+{
+    enum { MOST_RUN = 128, MOST_PLAIN = 127 };
+    size_t made = 0;
+    for (size_t i = 0; i < size;) {
+        size_t run = 1, plain = 0;
+        while (run < MOST_RUN && i + run < size && bytes[i + run] == bytes[i])
+            run++;
+        if (run < 3)
+            do
+                plain++;
+            while (plain < MOST_PLAIN && i + plain < size &&
+                   (i + plain + 2 >= size || bytes[i + plain] != bytes[i + plain + 1] ||
+                    bytes[i + plain] != bytes[i + plain + 2]));
+        size_t count = plain ? plain : 1;
+        if (made + 1 + count >= size)
+            return 0;
+        out[made++] = (uint8_t)(plain ? 256 - plain : run - 1);
+        memcpy(out + made, bytes + i, count);
+        made += count;
+        i += plain ? plain : run;
+    }
+    return made;
+}
+
+/* The chunk compressed, behind room for its head; 0 when that gains nothing. */
+static smalti_result compress(exr_encoder *self, size_t size, size_t *packed, smalti_error *error)
+{
+    uint8_t *to = self->packed + CHUNK_HEAD;
+    *packed = 0;
+    if (self->core && !smalti__exr_core_encoder_run(self->core, self->chunk, self->rows, to, packed))
+        return smalti__fail_nomem(error, smalti__exr_core_encoder_bytes(size));
+    if (self->split) {
+        split(self->chunk, self->split, size);
+        *packed = self->deflate
+                      ? libdeflate_zlib_compress(self->deflate, self->split, size, to, self->packed_room - CHUNK_HEAD)
+                      : make_runs(self->split, to, size);
+    }
+    return SMALTI_OK;
+}
+
 static smalti_result put_chunk(exr_encoder *self, smalti_error *error)
 {
-    size_t size = self->row_bytes * self->rows, packed = 0;
+    size_t size = self->row_bytes * self->rows, packed;
     smalti__sink *sink = self->base.sink;
-    if (self->deflate) {
-        split(self->chunk, self->split, size);
-        packed = libdeflate_zlib_compress(self->deflate, self->split, size, self->packed + CHUNK_HEAD,
-                                          self->packed_room - CHUNK_HEAD);
-    }
+    SMALTI__TRY(compress(self, size, &packed, error));
     if (!packed || packed >= size) { /* stored as it is, where that is not larger */
         memcpy(self->packed + CHUNK_HEAD, self->chunk, size);
         packed = size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * OpenEXRCore, for the compressions that we do not undo ourselves (PIZ, PXR24, B44, B44A). It never sees the file: it gets
- * a header of our own making that says nothing but the types of the channels, and then chunk by chunk the packed bytes
- * with sizes that have been checked. */
+ * OpenEXRCore, for the compressions that we do not undo ourselves (PIZ, PXR24, B44, B44A), and for making PIZ. It never sees
+ * a file: it gets a header of our own making that says nothing but the types of the channels, and then chunk by chunk the
+ * bytes with sizes that have been checked. */
 #include "exr/pixels.h"
 
 #include <openexr.h>
@@ -201,4 +201,129 @@ bool smalti__exr_core_run(struct smalti__exr_core *core, const smalti__exr_chunk
     pipeline->unpacked_buffer = pipeline->packed_buffer = NULL; /* not its to free */
     pipeline->unpacked_alloc_size = pipeline->packed_alloc_size = 0;
     return result == EXR_ERR_SUCCESS;
+}
+
+/* ---- Encoding ---- */
+
+struct smalti__exr_core_encoder {
+    exr_context_t context;
+    exr_encode_pipeline_t pipeline;
+    bool initialized;
+    uint8_t *to; /* of the chunk at work: where its bytes go, if there are less than room */
+    size_t room, packed_size;
+};
+
+static int64_t on_write(exr_const_context_t context, void *user, const void *buffer, uint64_t size, uint64_t offset,
+                        exr_stream_error_func_ptr_t fail)
+{
+    (void)context, (void)user, (void)buffer, (void)offset, (void)fail;
+    return (int64_t)size; /* the header that nobody reads */
+}
+
+/* Instead of writing. */
+static exr_result_t on_packed(exr_encode_pipeline_t *pipeline)
+{
+    struct smalti__exr_core_encoder *encoder = pipeline->encoding_user_data;
+    encoder->packed_size = pipeline->compressed_bytes;
+    if (encoder->packed_size < encoder->room)
+        memcpy(encoder->to, pipeline->compressed_buffer, encoder->packed_size);
+    return EXR_ERR_SUCCESS;
+}
+
+static bool describe(struct smalti__exr_core_encoder *encoder, uint32_t width, uint32_t rows, uint32_t channels,
+                     smalti_exr_sample sample)
+{
+    const exr_attr_box2i_t window = {.max = {.x = (int32_t)width - 1, .y = (int32_t)rows - 1}};
+    const exr_attr_v2f_t center = {.x = 0, .y = 0};
+    int part;
+    if (exr_add_part(encoder->context, "chunks", EXR_STORAGE_SCANLINE, &part) != EXR_ERR_SUCCESS ||
+        exr_initialize_required_attr(encoder->context, part, &window, &window, 1, &center, 1,
+                                     EXR_LINEORDER_INCREASING_Y, EXR_COMPRESSION_PIZ) != EXR_ERR_SUCCESS)
+        return false;
+    for (uint32_t c = 0; c < channels; c++) {
+        char name[] = "a";
+        name[0] = (char)(name[0] + c);
+        if (exr_add_channel(encoder->context, part, name, sample == SMALTI_EXR_HALF ? EXR_PIXEL_HALF : EXR_PIXEL_FLOAT,
+                            EXR_PERCEPTUALLY_LOGARITHMIC, 1, 1) != EXR_ERR_SUCCESS)
+            return false;
+    }
+    return exr_write_header(encoder->context) == EXR_ERR_SUCCESS;
+}
+
+static bool open_encoder(struct smalti__exr_core_encoder *encoder, uint32_t width, uint32_t rows, uint32_t channels,
+                         smalti_exr_sample sample)
+{
+    exr_context_initializer_t options = EXR_DEFAULT_CONTEXT_INITIALIZER;
+    exr_chunk_info_t chunk;
+    options.error_handler_fn = on_error;
+    options.write_fn = on_write;
+    if (exr_start_write(&encoder->context, "chunks", EXR_WRITE_FILE_DIRECTLY, &options) != EXR_ERR_SUCCESS ||
+        !describe(encoder, width, rows, channels, sample) ||
+        exr_write_scanline_chunk_info(encoder->context, 0, 0, &chunk) != EXR_ERR_SUCCESS ||
+        exr_encoding_initialize(encoder->context, 0, &chunk, &encoder->pipeline) != EXR_ERR_SUCCESS)
+        return false;
+    encoder->initialized = true;
+    size_t sample_bytes = smalti_exr_sample_bytes(sample);
+    for (uint32_t c = 0; c < channels; c++) {
+        exr_coding_channel_info_t *coding = &encoder->pipeline.channels[c];
+        coding->encode_from_ptr = (const uint8_t *)&chunk; /* anything: the routines are chosen by it */
+        coding->user_pixel_stride = (int32_t)sample_bytes;
+        coding->user_line_stride = (int32_t)(sample_bytes * channels * width);
+    }
+    if (exr_encoding_choose_default_routines(encoder->context, 0, &encoder->pipeline) != EXR_ERR_SUCCESS)
+        return false;
+    encoder->pipeline.write_fn = on_packed;
+    encoder->pipeline.encoding_user_data = encoder;
+    return encoder->pipeline.compress_fn != NULL;
+}
+
+struct smalti__exr_core_encoder *smalti__exr_core_encoder_open(uint32_t width, uint32_t rows, uint32_t channels,
+                                                               smalti_exr_sample sample)
+{
+    struct smalti__exr_core_encoder *encoder = calloc(1, sizeof *encoder);
+    if (encoder && open_encoder(encoder, width, rows, channels, sample))
+        return encoder;
+    smalti__exr_core_encoder_close(encoder);
+    return NULL;
+}
+
+void smalti__exr_core_encoder_close(struct smalti__exr_core_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    if (encoder->initialized)
+        exr_encoding_destroy(encoder->context, &encoder->pipeline);
+    if (encoder->context)
+        exr_finish(&encoder->context);
+    free(encoder);
+}
+
+size_t smalti__exr_core_encoder_bytes(size_t chunk_bytes)
+{
+    enum { TABLES = 4 << 20 }; /* values of 16 bits, codes */
+    size_t bytes;
+    /* packed, wavelets, compressed (which may be longer) */
+    return smalti__mul(chunk_bytes, 4, &bytes) && smalti__add(bytes, TABLES, &bytes) ? bytes : SIZE_MAX;
+}
+
+bool smalti__exr_core_encoder_run(struct smalti__exr_core_encoder *encoder, const uint8_t *bytes, uint32_t rows,
+                                  uint8_t *to, size_t *packed_size)
+{
+    exr_encode_pipeline_t *pipeline = &encoder->pipeline;
+    size_t size = 0;
+    for (int c = 0; c < pipeline->channel_count; c++) {
+        exr_coding_channel_info_t *coding = &pipeline->channels[c];
+        size_t row = (size_t)coding->width * (size_t)coding->bytes_per_element;
+        coding->height = (int32_t)rows;
+        coding->encode_from_ptr = bytes + row * (size_t)c;
+        size += row * rows;
+    }
+    pipeline->chunk.height = (int32_t)rows;
+    pipeline->chunk.unpacked_size = size;
+    encoder->to = to;
+    encoder->room = size;
+    if (exr_encoding_run(encoder->context, 0, pipeline) != EXR_ERR_SUCCESS)
+        return false;
+    *packed_size = encoder->packed_size;
+    return true;
 }

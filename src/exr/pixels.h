@@ -59,6 +59,17 @@ void smalti__exr_core_close(struct smalti__exr_core *core);
 bool smalti__exr_core_run(struct smalti__exr_core *core, const smalti__exr_chunk *chunk, const uint8_t *packed,
                           size_t packed_size, uint8_t *room, size_t size);
 
+/* Makes PIZ of chunks of at most rows rows; all channels have this type. NULL: no memory. */
+struct smalti__exr_core_encoder *smalti__exr_core_encoder_open(uint32_t width, uint32_t rows, uint32_t channels,
+                                                               smalti_exr_sample sample);
+void smalti__exr_core_encoder_close(struct smalti__exr_core_encoder *encoder);
+/* Upper bound of what it takes for chunks of so many bytes. */
+size_t smalti__exr_core_encoder_bytes(size_t chunk_bytes);
+/* Compresses rows of channels. to has as much room as they take, and gets something when *packed_size is less than that.
+ * false: no memory. */
+bool smalti__exr_core_encoder_run(struct smalti__exr_core_encoder *encoder, const uint8_t *bytes, uint32_t rows,
+                                  uint8_t *to, size_t *packed_size);
+
 /* ---- Samples ---- */
 
 /* A place in a chunk's bytes, which only goes on. */

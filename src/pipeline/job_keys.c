@@ -35,7 +35,7 @@ const smalti__key smalti__keys[] = {
     {"output", "colors", SMALTI__KEY_NUMBER, AT(colors), 2, 256},
     {"output", "dither", SMALTI__KEY_NUMBER, AT(dither), 0, 100},
     {"output", "tiff_compression", SMALTI__KEY_CHOICE, AT(tiff_compression), 0, 0, "lzw|deflate|packbits|none"},
-    {"output", "exr_compression", SMALTI__KEY_CHOICE, AT(exr_compression), 0, 0, "zip|zips|none"},
+    {"output", "exr_compression", SMALTI__KEY_CHOICE, AT(exr_compression), 0, 0, "zip|zips|none|piz|rle"},
     {"output", "exr_samples", SMALTI__KEY_CHOICE, AT(exr_samples), 0, 0, "auto|half|float"},
     {"output", "depth", SMALTI__KEY_NUMBER, AT(depth), 8, 16, "8|16"},
     {"output", "max_bytes", SMALTI__KEY_NUMBER, AT(max_bytes), 1, UINT64_MAX / 64},

@@ -17,7 +17,11 @@ static const smalti__encode_params ways[] = {{.exr_compression = SMALTI__EXR_ZIP
                                              {.exr_compression = SMALTI__EXR_NONE},
                                              {.exr_compression = SMALTI__EXR_ZIP, .exr_half = true},
                                              {.exr_compression = SMALTI__EXR_ZIPS, .exr_half = true},
-                                             {.exr_compression = SMALTI__EXR_NONE, .exr_half = true}};
+                                             {.exr_compression = SMALTI__EXR_NONE, .exr_half = true},
+                                             {.exr_compression = SMALTI__EXR_PIZ},
+                                             {.exr_compression = SMALTI__EXR_PIZ, .exr_half = true},
+                                             {.exr_compression = SMALTI__EXR_RLE},
+                                             {.exr_compression = SMALTI__EXR_RLE, .exr_half = true}};
 
 static bytes encode(const smalti__encode_params *params, const pixels *image, uint32_t group)
 {
@@ -92,6 +96,7 @@ TEST("a file is good to the structural check, and smaller where it is compressed
         free(out.data), free(image.data);
     }
     CHECK(sizes[0] < sizes[1] && sizes[1] < sizes[2] / 4 && sizes[3] < sizes[4] && sizes[5] < sizes[2]);
+    CHECK(sizes[6] < sizes[2] / 4 && sizes[7] < sizes[5] / 4 && sizes[8] < sizes[2] && sizes[9] < sizes[5] / 2);
 }
 
 TEST("an encoder keeps to the memory that it said")
