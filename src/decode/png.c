@@ -18,6 +18,7 @@ static void derive(smalti__png *png)
     png->filter_bpp = png->stored_channels * png->depth < 8 ? 1 : png->stored_channels * png->depth / 8;
     png->expand = png->depth != 8 || png->has_key || png->color == SMALTI__PNG_PALETTE;
     info->channels = (png->color == SMALTI__PNG_PALETTE ? 3 : png->stored_channels) + png->has_key;
+    info->has_alpha = info->channels % 2 == 0;
     info->sample = png->depth == 16 ? SMALTI_SAMPLE_U16 : SMALTI_SAMPLE_U8;
     png->pixel_bytes = info->channels * smalti_sample_bytes(info->sample);
     snprintf(info->format, sizeof info->format, "png");

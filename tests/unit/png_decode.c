@@ -81,6 +81,7 @@ TEST("what is said about a file is right")
     CHECK_STR(out.info.color, "palette");
     CHECK_INT(out.info.bit_depth, 4);
     CHECK_INT(out.info.channels, 4);
+    CHECK(out.info.has_alpha);
     CHECK_INT(out.info.sample, SMALTI_SAMPLE_U8);
     CHECK(out.info.interlaced);
     CHECK_INT(out.info.orientation, 1);
