@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outputs: those of one input that are asked for in one turn of the event loop (of clones, say, in a Promise.all) are written
+// together, from one decoding.
+'use strict'
+
+const { native, run, CHUNK } = require('./native')
+const { CancelledError } = require('./errors')
+
+const OUTPUTS_MAX = 64
+
+/* Steps are a list from the last to the first, shared by clones: {before, words, count}. */
+
+const countOf = (last) => last?.count ?? 0
+
+/** @returns {string[][]} the words of the steps behind `from` up to `last` */
+function stepsBetween(from, last) {
+  const list = []
+  for (let step = last; step !== from; step = step.before) list.push(step.words)
+  return list.reverse()
+}
+
+/** The last step that all of two lists have in common. */
+function commonStep(a, b) {
+  while (a !== b) {
+    if (countOf(a) >= countOf(b)) a = a?.before
+    else b = b?.before
+  }
+  return a
+}
+
+function pushSettings(program, settings) {
+  for (const [key, value] of settings) program.push('set', key, value)
+}
+
+function pushSteps(program, list) {
+  for (const words of list) for (const word of words) program.push(word)
+}
+
+function begin(input, source) {
+  const program = input.memory ? ['budget', String(Math.round(input.memory))] : []
+  program.push(...source.words)
+  pushSettings(program, input.settings)
+  return program
+}
+
+/**
+ * @typedef {object} Request one output
+ * @property {Map<string, string>} settings
+ * @property {object | undefined} last its last step
+ * @property {string[]} to ['file', path], ['buffer'], ['pixels'], ['stream'] or ['discard']
+ */
+
+/** @param {Request[]} requests */
+function programOf(input, source, requests) {
+  const program = begin(input, source)
+  const alone = requests.length === 1
+  const shared = requests.map((request) => request.last).reduce(commonStep)
+  if (alone) pushSettings(program, requests[0].settings)
+  pushSteps(program, stepsBetween(undefined, shared))
+  for (const { to, settings, last } of requests) {
+    program.push('output', ...to)
+    if (!alone) pushSettings(program, settings)
+    pushSteps(program, stepsBetween(shared, last))
+  }
+  return program
+}
+
+function start(input, source, requests, more) {
+  return run(native.write, programOf(input, source, requests), source.data, requests[0].signal, more)
+}
+
+async function writeTogether(input, source, requests) {
+  let made
+  try {
+    made = await start(input, source, requests)
+  } catch (error) {
+    // outputs are all or nothing there; here the others are done without the one that failed
+    if (requests.length > 1 && !(error instanceof CancelledError)) {
+      for (const request of requests) await writeTogether(input, source, [request])
+    } else {
+      for (const request of requests) request.reject(error)
+    }
+    return
+  }
+  requests.forEach((request, index) => request.resolve({ ...made, outputs: undefined, output: made.outputs[index] }))
+}
+
+async function flush(input) {
+  let source
+  try {
+    source = await input.open()
+  } catch (error) {
+    for (const request of input.waiting.splice(0)) request.reject(error)
+    return
+  }
+  const bySignal = new Map()
+  for (const request of input.waiting.splice(0)) {
+    const list = bySignal.get(request.signal)
+    if (list && list.length % OUTPUTS_MAX) list.push(request)
+    else bySignal.set(list ? {} : request.signal, [request])
+  }
+  for (const requests of bySignal.values()) writeTogether(input, source, requests)
+}
+
+/** @returns {Promise<{input: object, stats: object, output: object, measures?: string}>} */
+function write(input, request) {
+  return new Promise((resolve, reject) => {
+    if (input.waiting.push({ ...request, resolve, reject }) === 1) queueMicrotask(() => flush(input))
+  })
+}
+
+/** A single output whose bytes are given to `onBytes` as they are made. */
+async function writeStream(input, request, onBytes) {
+  const source = await input.open()
+  const made = await start(input, source, [{ ...request, to: ['stream'] }], (what, bytes) => {
+    if (what === CHUNK) onBytes(bytes)
+  })
+  return { ...made, output: made.outputs[0] }
+}
+
+/** What the head of the input says. */
+async function readHead(input, signal) {
+  const source = await input.open()
+  return run(native.write, begin(input, source), source.data, signal)
+}
+
+module.exports = { write, writeStream, readHead, pushSettings, pushSteps, stepsBetween }
