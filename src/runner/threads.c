@@ -107,8 +107,7 @@ smalti_result smalti_plan_run_memory(const smalti_plan *plan, const smalti_run_o
                                      size_t size, const char *name, void **out, size_t *out_size, smalti_stats *stats,
                                      smalti_error *error)
 {
-    smalti__input input = {
-        .path = name, .name = name, .fd = -1, .data = data ? data : "", .size = size};
+    smalti__input input = {.path = name, .name = name, .fd = -1, .data = data ? data : "", .size = size};
     smalti__target target = {0};
     smalti_job job = *plan->job;
     smalti__variant variant = plan->variants[0];
