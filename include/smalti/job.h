@@ -213,6 +213,12 @@ typedef struct smalti_event {
 /** Receives events: one at a time, from any thread of the run. */
 typedef void (*smalti_event_fn)(void *user, const smalti_event *event);
 
+/** Where tasks run. */
+typedef enum smalti_place {
+    SMALTI_AT_THREADS, /**< in threads of this process: decoders and encoders too */
+    SMALTI_AT_WORKERS /**< in processes of their own, one for each lane, that can do nothing but that (worker.h) */
+} smalti_place;
+
 /** How to run. Zero in a field means its default. */
 typedef struct smalti_run_options {
     size_t size; /**< sizeof(smalti_run_options) */
@@ -222,6 +228,10 @@ typedef struct smalti_run_options {
     smalti_cancel *cancel; /**< borrowed; NULL: cannot be cancelled */
     smalti_event_fn event; /**< NULL: none */
     void *user; /**< handed to event */
+    smalti_place at; /**< default: threads. The outputs are the same. Only smalti_plan_run and _run_memory look at it */
+    const char *worker_program; /**< started as "PROGRAM worker --serve N", which is to call smalti_worker_serve(N):
+                                   default "smalti", looked for in PATH */
+    bool require_jail; /**< a worker that cannot be jailed in all ways there are is an error, not a warning */
 } smalti_run_options;
 
 /** A checked, constant job with its kernels loaded; may run many times, in many threads at once. */

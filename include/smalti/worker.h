@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Workers: processes that decode and encode in a jail. So far: what a jail on this system holds. */
+ * Workers: processes that decode and encode in a jail (smalti_run_options.at). */
 #ifndef SMALTI_WORKER_H
 #define SMALTI_WORKER_H
 
@@ -31,6 +31,11 @@ typedef struct smalti_jail_report {
 /** Starts a child, jails it, lets it try to get out, and reports. *report is filled in on success. From any thread.
  * Errors: IO (no child can be started), PEER (it died). */
 SMALTI_API smalti_result smalti_jail_probe(smalti_jail_report *report, smalti_error *error) SMALTI_MUST_CHECK;
+
+/** The life of a worker: what a program does that was started by a run at SMALTI_AT_WORKERS, first of all and in its only
+ * thread. fd: the socket it was given. Returns OK when the run is over: the process is to _exit then, as nothing else can
+ * be done in the jail. Errors: PEER (fd is no such socket, or another version's); what the run's job says. */
+SMALTI_API smalti_result smalti_worker_serve(int fd, smalti_error *error) SMALTI_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -192,9 +192,9 @@ static smalti_result set_keys(smalti_job *job, const cli_arguments *arguments, s
 static smalti_result check_options(const cli_arguments *arguments, smalti_error *error)
 {
     const char *at = cli_text(arguments, "at", "threads"), *output = cli_text(arguments, "output", "");
-    if (strcmp(at, "threads"))
+    if (strcmp(at, "threads") && strcmp(at, "workers"))
         return cli_fail(error, SMALTI_E_UNSUPPORTED,
-                        "--at %s: this version runs jobs only in 'threads' of its own process", at);
+                        "--at %s: this version runs jobs in 'threads' of its own process, or in 'workers'", at);
     if (!strcmp(output, "-") && cli_given(arguments, "json"))
         return cli_fail(error, SMALTI_E_INVALID_CONFLICT, "-o - and --json both want standard output");
     size_t readers = !strcmp(cli_text(arguments, "files-from", ""), "-");
@@ -338,7 +338,11 @@ static int run(const cli_arguments *arguments)
     smalti_run_options run_options = {.size = sizeof run_options,
                                       .jobs = cli_lanes((uint32_t)cli_number(arguments, "jobs", 0)),
                                       .memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0)),
-                                      .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0)};
+                                      .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0),
+                                      .at = strcmp(cli_text(arguments, "at", "threads"), "workers") ? SMALTI_AT_THREADS
+                                                                                                    : SMALTI_AT_WORKERS,
+                                      .worker_program = "/proc/self/exe",
+                                      .require_jail = cli_given(arguments, "require-jail")};
     size_t verbose = cli_given(arguments, "verbose");
     smalti_log_level_set(verbose > 1 ? 2 : (int)verbose);
     int code;

@@ -4,7 +4,9 @@
 
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int fail_unknown(const char *word)
 {
@@ -111,9 +113,20 @@ static int dispatch(int argc, char **argv)
     return command ? run_command(command, argc - 2, argv + 2) : fail_unknown(word);
 }
 
+/* How a run starts its workers: nothing else is done in such a process, neither before nor after. */
+static void serve(const char *descriptor)
+{
+    smalti_error error;
+    if (smalti_worker_serve(atoi(descriptor), &error) < 0)
+        cli_complain(&error);
+    _exit(cli_exit_code(SMALTI_E_PEER)); /* its parent ends it before it comes to an end */
+}
+
 int main(int argc, char **argv)
 {
     cli_memory_setup();
+    if (argc == 4 && !strcmp(argv[1], "worker") && !strcmp(argv[2], "--serve"))
+        serve(argv[3]);
     setlocale(LC_CTYPE, ""); /* for the width of names and the look of the bar; numbers keep their dot */
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of that write, and files are finished */
     return cli_close_output(dispatch(argc, argv));

@@ -444,7 +444,10 @@ const cli_option cli_run_options[] = {
     {.name = "at",
      .kind = CLI_TEXT,
      .placeholder = "PLACE",
-     .summary = "where to run: 'threads' of this process (default); there is no other place in this version"},
+     .summary = "where to run: 'threads' of this process (default), or 'workers': processes in a jail, one for each "
+                "job of -j, for images that nobody trusts; the outputs are the same"},
+    {.name = "require-jail",
+     .summary = "with --at workers: refuse to run where the system cannot enforce all of the jail, instead of warning"},
     {.name = "dry-run", .summary = "print what would be done, and do nothing"},
 
     {.group = "Reports",

@@ -4,10 +4,12 @@
 
 #include <stdarg.h>
 
+/* Of a test that needs a decoder which misbehaves. Nothing else has it: the list ends there. */
+extern const smalti__decoder_format smalti__decoder_of_test __attribute__((weak));
+
 const smalti__decoder_format *const smalti__decoder_formats[] = {
-    &smalti__decoder_png,  &smalti__decoder_jpeg, &smalti__decoder_webp,
-    &smalti__decoder_avif, &smalti__decoder_gif,  &smalti__decoder_tiff,
-    &smalti__decoder_pnm,  &smalti__decoder_exr,  NULL};
+    &smalti__decoder_png,  &smalti__decoder_jpeg, &smalti__decoder_webp, &smalti__decoder_avif,    &smalti__decoder_gif,
+    &smalti__decoder_tiff, &smalti__decoder_pnm,  &smalti__decoder_exr,  &smalti__decoder_of_test, NULL};
 
 void smalti__metadata_clear(smalti__metadata *metadata)
 {

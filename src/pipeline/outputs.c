@@ -206,9 +206,24 @@ smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error)
     return SMALTI_OK;
 }
 
+smalti_result smalti__outputs_rename(smalti__task *task, size_t index, const smalti__encoder_format *format,
+                                     smalti_error *error)
+{
+    smalti__branch *branch = &task->branches[index];
+    char *path;
+    SMALTI__TRY(smalti__plan_output(task->lane->run->plan, task->index, index, format, &path, error));
+    smalti_result result = smalti__sink_rename(&branch->sink, path, error);
+    if (result < 0) {
+        free(path);
+        return result;
+    }
+    free(branch->path);
+    branch->path = path;
+    return SMALTI_OK;
+}
+
 smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_error *error)
 {
-    const smalti_plan *plan = task->lane->run->plan;
     smalti__branch *branch = &task->branches[index];
     if (!branch->searches)
         return SMALTI_OK;
@@ -225,16 +240,7 @@ smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_erro
     }
     if (task->lane->route->branches[index].search.candidate_count == 1 || !branch->path)
         return SMALTI_OK;
-    char *path;
-    SMALTI__TRY(smalti__plan_output(plan, task->index, index, outcome->format, &path, error));
-    smalti_result result = smalti__sink_rename(&branch->sink, path, error);
-    if (result < 0) {
-        free(path);
-        return result;
-    }
-    free(branch->path);
-    branch->path = path;
-    return SMALTI_OK;
+    return smalti__outputs_rename(task, index, outcome->format, error);
 }
 
 void smalti__outputs_close(smalti__task *task)

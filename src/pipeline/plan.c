@@ -101,6 +101,23 @@ static smalti_result fill_plan(smalti_plan *plan, smalti_error *error)
     return SMALTI_OK;
 }
 
+/* What others are told of the job, who get their inputs and outputs one by one. */
+static bool keep_asked(smalti_plan *plan, const smalti_job *job)
+{
+    plan->asked = smalti__job_copy(job);
+    if (!plan->asked)
+        return false;
+    smalti__settings *settings = &plan->asked->settings;
+    smalti__job_inputs_clear(plan->asked);
+    if (!plan->own_outputs)
+        return true;
+    free(settings->dir);
+    free(settings->file);
+    settings->dir = NULL;
+    settings->file = strdup("own"); /* outputs have names, as they have here */
+    return settings->file != NULL;
+}
+
 smalti_result smalti_plan_new(const smalti_job *job, smalti_plan **plan, smalti_error *error)
 {
     smalti_plan *made = calloc(1, sizeof *made);
@@ -109,6 +126,8 @@ smalti_result smalti_plan_new(const smalti_job *job, smalti_plan **plan, smalti_
         return smalti__fail_nomem(error, sizeof *made);
     }
     smalti_result result = fill_plan(made, error);
+    if (result == SMALTI_OK && !keep_asked(made, job))
+        result = smalti__fail_nomem(error, sizeof *job);
     if (result < 0)
         smalti_plan_free(made);
     else
@@ -125,5 +144,6 @@ void smalti_plan_free(smalti_plan *plan)
         smalti__plan_steps_free(plan->variants[i].steps, plan->variants[i].step_count);
     free(plan->variants);
     smalti_job_free(plan->job);
+    smalti_job_free(plan->asked);
     free(plan);
 }

@@ -36,11 +36,12 @@ typedef struct smalti__variant {
 
 struct smalti_plan {
     smalti_job *job;     /* owned */
+    smalti_job *asked; /* as it was given, before presets, without inputs; owned; NULL: the plan is made from no job */
     smalti__step *steps; /* prepared; owned */
     size_t step_count;
     bool has_output; /* else only measures are wanted */
     bool own_outputs; /* the inputs say where theirs go */
-    bool smallest;   /* each output is in the smallest of the formats for the web, and named when that is known */
+    bool smallest; /* each output is in the smallest of the formats for the web, and named when that is known */
     smalti__variant *variants;
     size_t variant_count; /* 1 or more */
     smalti__limits limits;

@@ -2,9 +2,6 @@
  * One task: source → decode → steps → encode → sink. */
 #include "pipeline/task.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 enum { PROGRESS_NS = 100 * 1000 * 1000 };
 
 static void send(smalti__task *task, smalti_event_kind kind, const smalti_error *error)
@@ -23,7 +20,7 @@ static void send(smalti__task *task, smalti_event_kind kind, const smalti_error 
         .id = run->plan->job->inputs[task->index].id,
         .output = task->branches[0].path,
         .rows_done = task->rows_done,
-        .rows = task->decoder ? task->decoder->out.height : 0,
+        .rows = task->decoder ? task->decoder->out.height : task->rows,
         .error = error,
         .stats = ended ? task->stats : NULL,
         .measures = kind == SMALTI_EVENT_DONE ? task->measures : NULL,
@@ -48,13 +45,23 @@ void smalti__task_warn(void *user, const char *message)
     send(task, SMALTI_EVENT_WARNING, &warning);
 }
 
+void smalti__task_progress(smalti__task *task, uint32_t rows_done, uint32_t rows)
+{
+    task->rows_done = rows_done;
+    task->rows = rows;
+    send(task, SMALTI_EVENT_PROGRESS, NULL);
+}
+
 /* ---- memory ---- */
 
-static smalti_result admit(smalti__task *task, size_t bytes, smalti_error *error)
+smalti_result smalti__task_admit(smalti__task *task, size_t bytes, smalti_error *error)
 {
     smalti__run *run = task->lane->run;
     SMALTI__TRY(smalti__run_fits(run, bytes, error));
-    SMALTI__TRY(smalti__budget_acquire(run->budget, bytes, smalti__run_cancel_flag(run), error));
+    if (run->need)
+        SMALTI__TRY(run->need(run->need_user, bytes, true, error));
+    else
+        SMALTI__TRY(smalti__budget_acquire(run->budget, bytes, smalti__run_cancel_flag(run), error));
     task->admitted += bytes;
     return SMALTI_OK;
 }
@@ -62,7 +69,10 @@ static smalti_result admit(smalti__task *task, size_t bytes, smalti_error *error
 smalti_result smalti__task_more(void *user, size_t bytes, smalti_error *error)
 {
     smalti__task *task = user;
-    if (!smalti__budget_try(task->lane->run->budget, bytes)) /* waiting with memory in hand might be for ever */
+    smalti__run *run = task->lane->run;
+    if (run->need)
+        SMALTI__TRY(run->need(run->need_user, bytes, false, error));
+    else if (!smalti__budget_try(run->budget, bytes)) /* waiting with memory in hand might be for ever */
         return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
                             "needs %zu KiB more memory than was foreseen, and the budget has not got it: raise it with "
                             "--memory",
@@ -78,7 +88,7 @@ static smalti_result admit_pipe(smalti__task *task, size_t *max_bytes, smalti_er
     size_t tied = run->lanes * run->lane_bytes;
     size_t all =
         run->options.memory_bytes > tied + SMALTI__SMALL_INPUT ? run->options.memory_bytes - tied : SMALTI__SMALL_INPUT;
-    SMALTI__TRY(admit(task, all, error));
+    SMALTI__TRY(smalti__task_admit(task, all, error));
     *max_bytes = all / 2;
     return SMALTI_OK;
 }
@@ -314,7 +324,7 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
             return smalti__fail(error, SMALTI_E_LIMIT_MEMORY, "needs %zu KiB of memory: raise the budget with --memory",
                                 (route->total_bytes + (size_t)held) / 1024);
     } else {
-        SMALTI__TRY(admit(task, total, error)); /* small inputs are the lane's */
+        SMALTI__TRY(smalti__task_admit(task, total, error)); /* small inputs are the lane's */
     }
     SMALTI__TRY(route->by_planes         ? run_planes(task, error)
                 : route->by_coefficients ? run_coefficients(task, error)
@@ -322,7 +332,14 @@ static smalti_result flow(smalti__task *task, const smalti__encoder_format **for
     return smalti__source_check(&task->source, error);
 }
 
-static void release(smalti__task *task)
+void smalti__task_give_back(smalti__task *task)
+{
+    if (task->admitted && !task->lane->run->need)
+        smalti__budget_release(task->lane->run->budget, task->admitted);
+    task->admitted = 0;
+}
+
+void smalti__task_release(smalti__task *task)
 {
     smalti__flow_close(task->flow);
     smalti__outputs_close(task);
@@ -330,11 +347,10 @@ static void release(smalti__task *task)
     smalti__metadata_clear(&task->metadata);
     smalti__source_close(&task->source);
     smalti__pool_trim(&task->lane->pool, SMALTI__LANE_KEEPS);
-    if (task->admitted)
-        smalti__budget_release(task->lane->run->budget, task->admitted);
+    smalti__task_give_back(task);
 }
 
-static void set_stop(smalti__task *task)
+void smalti__task_set_stop(smalti__task *task)
 {
     uint64_t limit = task->lane->run->plan->limits.task_ms;
     task->stop = (smalti__stop){.cancelled = smalti__run_cancel_flag(task->lane->run),
@@ -344,115 +360,18 @@ static void set_stop(smalti__task *task)
         task->stop.deadline_ns = smalti__now_ns() + limit * 1000000;
 }
 
-/* ---- outputs ---- */
-
-/* Never over the input itself, whatever its name (a link, another path to it), unless asked. */
-static smalti_result check_same_file(const smalti__task *task, const char *output, const smalti__input *input,
-                                     smalti_error *error)
-{
-    struct stat in, out;
-    if (task->lane->run->plan->job->settings.overwrite || input->data || input->image || lstat(output, &out) < 0)
-        return SMALTI_OK;
-    if ((input->fd >= 0 ? fstat(input->fd, &in) : stat(input->path, &in)) == 0 && in.st_dev == out.st_dev &&
-        in.st_ino == out.st_ino)
-        return smalti__fail(error, SMALTI_E_INVALID_CONFLICT,
-                            "%s is the input itself: choose another folder, or ask for it with --overwrite",
-                            SMALTI__SHOWN(output));
-    return SMALTI_OK;
-}
-
-static bool is_file(const char *path)
-{
-    return path && strcmp(path, "-");
-}
-
-/* Whether an output is there already; of one whose format is searched for, any that it may become. */
-static smalti_result look_at_output(const smalti__task *task, size_t index, const char *path, bool *there,
-                                    smalti_error *error)
+smalti_result smalti__task_work(smalti__task *task, const smalti__encoder_format **formats, smalti_error *error)
 {
     const smalti_plan *plan = task->lane->run->plan;
-    *there = *there || (plan->job->settings.skip_existing && access(path, F_OK) == 0);
-    return check_same_file(task, path, &plan->job->inputs[index], error);
-}
-
-static smalti_result look_at_choices(const smalti__task *task, size_t variant, bool *there, smalti_error *error)
-{
-    for (size_t i = 0; smalti__plan_web_format(i); i++) {
-        SMALTI__CLEANUP_FREE char *path = NULL;
-        SMALTI__TRY(
-            smalti__plan_output(task->lane->run->plan, task->index, variant, smalti__plan_web_format(i), &path, error));
-        SMALTI__TRY(look_at_output(task, task->index, path, there, error));
-    }
-    return SMALTI_OK;
-}
-
-/* *present: all outputs were there already. */
-static smalti_result check_outputs(smalti__task *task, const smalti__encoder_format **formats, bool *present,
-                                   smalti_error *error)
-{
-    const smalti_plan *plan = task->lane->run->plan;
-    size_t there = 0;
-    for (size_t i = 0; i < plan->variant_count; i++) {
-        const char *path = task->branches[i].path;
-        bool smallest = plan->smallest && !plan->variants[i].format, one = false;
-        if (path || plan->variants[i].target)
-            formats[i] = smalti__plan_encoder(plan, i, path ? path : "");
-        if (smallest && path)
-            SMALTI__TRY(look_at_choices(task, i, &one, error));
-        else if (is_file(path))
-            SMALTI__TRY(look_at_output(task, task->index, path, &one, error));
-        there += one;
-    }
-    *present = there == plan->variant_count;
-    return SMALTI_OK;
-}
-
-static smalti_result open_sink(smalti__task *task, size_t index, smalti_error *error)
-{
-    const smalti__target *target = task->lane->run->plan->variants[index].target;
-    smalti__branch *branch = &task->branches[index];
-    if (branch->path)
-        return smalti__sink_open_file(&branch->sink, branch->path, true, error);
-    if (!target || target->pixels)
-        return SMALTI_OK;
-    return target->write ? smalti__sink_open_writer(&branch->sink, target->write, target->user, error)
-                         : smalti__sink_open_memory(&branch->sink, 0, error);
-}
-
-/* What is in memory is handed over at the very end, when nothing can fail any more. */
-static void hand_over(smalti__task *task)
-{
-    for (size_t i = 0; i < task->lane->run->plan->variant_count; i++) {
-        smalti__target *target = task->lane->run->plan->variants[i].target;
-        if (target && !target->path && !target->write && !target->pixels)
-            target->data = smalti__sink_take(&task->branches[i].sink, &target->size);
-    }
-}
-
-static smalti_result commit(smalti__task *task, smalti_error *error)
-{
     uint64_t start = smalti__now_ns();
-    smalti_result result = SMALTI_OK;
-    size_t count = task->lane->run->plan->variant_count;
-    for (size_t i = 0; i < count && result == SMALTI_OK; i++)
-        if (task->branches[i].sink.state)
-            result = smalti__sink_flush(&task->branches[i].sink, error);
-    for (size_t i = 0; i < count; i++) {
-        smalti__branch *branch = &task->branches[i];
-        if (result == SMALTI_OK && branch->encoder)
-            result = smalti__outputs_name(task, i, error);
-        if (result == SMALTI_OK && branch->path)
-            result = smalti__sink_commit(&branch->sink, error);
-        uint64_t written = branch->sink.write_ns, encode = task->stats->encode_ns;
-        task->stats->write_ns += written;
-        task->stats->encode_ns -= written < encode ? written : encode;
-        task->stats->bytes_out += branch->sink.bytes;
-        branch->made.bytes = branch->sink.bytes;
-    }
-    task->stats->write_ns += smalti__now_ns() - start;
-    if (result == SMALTI_OK)
-        hand_over(task);
-    return result;
+    smalti_result result = open_source(task, &plan->job->inputs[task->index], error);
+    task->stats->read_ns = smalti__now_ns() - start;
+    SMALTI__TRY(named(task, result, error));
+    task->stats->bytes_in = task->source.size;
+    task->source_kind = task->source.memory_bytes || !task->source.size ? "read" : "mapped";
+    for (size_t i = 0; i < plan->variant_count; i++) /* after the source: an input that is not there makes no folder */
+        SMALTI__TRY(smalti__task_open_sink(task, i, error));
+    return named(task, flow(task, formats, error), error);
 }
 
 /* skip: the outputs were there already. */
@@ -464,19 +383,12 @@ static smalti_result run_file(smalti__task *task, bool *skip, smalti_error *erro
         SMALTI__TRY(smalti__plan_output(plan, task->index, i, NULL, &task->branches[i].path, error));
     SMALTI__TRY(named(task, smalti__stop_check(&task->stop, error), error));
     send(task, SMALTI_EVENT_STARTED, NULL);
-    SMALTI__TRY(check_outputs(task, formats, skip, error));
+    SMALTI__TRY(smalti__task_check_outputs(task, formats, skip, error));
     if (*skip)
         return SMALTI_OK;
-    uint64_t start = smalti__now_ns();
-    smalti_result result = open_source(task, &plan->job->inputs[task->index], error);
-    task->stats->read_ns = smalti__now_ns() - start;
-    SMALTI__TRY(named(task, result, error));
-    task->stats->bytes_in = task->source.size;
-    task->source_kind = task->source.memory_bytes || !task->source.size ? "read" : "mapped";
-    for (size_t i = 0; i < plan->variant_count; i++) /* after the source: an input that is not there makes no folder */
-        SMALTI__TRY(open_sink(task, i, error));
-    SMALTI__TRY(named(task, flow(task, formats, error), error));
-    return commit(task, error);
+    SMALTI__TRY(task->lane->elsewhere ? task->lane->elsewhere(task->lane->elsewhere_user, task, formats, error)
+                                      : smalti__task_work(task, formats, error));
+    return smalti__task_commit(task, error);
 }
 
 smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *stats, smalti_error *error)
@@ -488,14 +400,14 @@ smalti_result smalti__task_run(smalti__lane *lane, size_t index, smalti_stats *s
     bool skip = false;
     *stats = (smalti_stats){.size = sizeof *stats, .tasks = 1};
     smalti__cancel_enter(lane->run->options.cancel, &task.cancellable, index);
-    set_stop(&task);
+    smalti__task_set_stop(&task);
     smalti_result result = run_file(&task, &skip, error);
     smalti__cancel_leave(lane->run->options.cancel, &task.cancellable);
-    release(&task);
+    smalti__task_release(&task);
     task.decoder = NULL;
     stats->wall_ns = smalti__now_ns() - wall;
     stats->cpu_ns += smalti__thread_cpu_ns() - cpu;
-    stats->allocations = lane->pool.allocations - allocations;
+    stats->allocations += lane->pool.allocations - allocations;
     stats->done = result == SMALTI_OK && !skip;
     stats->skipped = skip;
     stats->failed = result < 0;

@@ -40,7 +40,13 @@ typedef struct smalti__run {
     size_t lane_bytes; /* memory set aside for each lane: its small inputs and the buffers it keeps */
     smalti__budget *budget;
     pthread_mutex_t event_lock; /* one event at a time */
+    /* Instead of the budget, which is another process's; NULL: budget. With wait or without, as smalti__task_admit and
+     * smalti__task_more do. */
+    smalti_result (*need)(void *user, size_t bytes, bool wait, smalti_error *error);
+    void *need_user;
 } smalti__run;
+
+struct smalti__task;
 
 /* What a thread needs to run tasks, used again from task to task. */
 typedef struct smalti__lane {
@@ -48,6 +54,10 @@ typedef struct smalti__lane {
     smalti__pool pool;
     smalti__color_cache colors;
     smalti__route *route; /* of the current task; large, so not on the stack */
+    /* Instead of smalti__task_work; NULL: here. Opens the task's sinks too, and leaves in the task what it leaves there. */
+    smalti_result (*elsewhere)(void *user, struct smalti__task *task, const smalti__encoder_format **formats,
+                               smalti_error *error);
+    void *elsewhere_user;
 } smalti__lane;
 
 /* Checks options (NULL: defaults) and makes the budget; task_count bounds the lanes. */
@@ -100,7 +110,7 @@ typedef struct smalti__task {
     smalti__branch branches[SMALTI__VARIANTS_MAX];
     size_t admitted; /* bytes taken from the budget */
     uint64_t progress_ns;
-    uint32_t rows_done;
+    uint32_t rows_done, rows; /* rows: where there is no decoder here */
     uint32_t frame_ms; /* of the frame on its way */
     char *measures; /* JSON, owned */
     smalti_info info; /* of the input, for the event at the end; no format: not known */
@@ -108,10 +118,28 @@ typedef struct smalti__task {
     char fast_path[48]; /* how work was saved, where it was; who saves it writes it */
 } smalti__task;
 
-/* Memory for what the task turned out to need, without waiting. In task.c. */
+/* The task's limits begin. In task.c, as what follows. */
+void smalti__task_set_stop(smalti__task *task);
+/* From an input to sinks that need only be flushed and committed; opens the sinks that are not. formats: of the outputs; NULL
+ * in it: the input's own, which is filled in. */
+smalti_result smalti__task_work(smalti__task *task, const smalti__encoder_format **formats, smalti_error *error);
+/* Closes everything but paths and what is told at the end, and gives back the memory that was admitted. */
+void smalti__task_release(smalti__task *task);
+void smalti__task_give_back(smalti__task *task); /* that memory alone */
+void smalti__task_progress(smalti__task *task, uint32_t rows_done, uint32_t rows); /* as an event */
+/* Memory for the whole task, for which it waits its turn. */
+smalti_result smalti__task_admit(smalti__task *task, size_t bytes, smalti_error *error);
+/* Memory for what the task turned out to need, without waiting. */
 smalti_result smalti__task_more(void *task, size_t bytes, smalti_error *error);
 /* A warning of the task's as an event: user is the task. */
 void smalti__task_warn(void *task, const char *message);
+
+/* In task_files.c: *present: all outputs were there already. */
+smalti_result smalti__task_check_outputs(smalti__task *task, const smalti__encoder_format **formats, bool *present,
+                                         smalti_error *error);
+smalti_result smalti__task_open_sink(smalti__task *task, size_t index, smalti_error *error);
+/* Outputs get their names; what is in memory goes to the caller. */
+smalti_result smalti__task_commit(smalti__task *task, smalti_error *error);
 
 /* In outputs.c: the far end of a task's flow. seed: for the encoder of a branch whose out is set; says in made what it will
  * be. */
@@ -123,6 +151,9 @@ smalti_result smalti__outputs_frame_end(smalti__task *task, smalti_error *error)
 smalti_result smalti__outputs_finish(smalti__task *task, smalti_error *error);
 /* Behind finish: what a search chose; an output whose format was searched for gets its name. */
 smalti_result smalti__outputs_name(smalti__task *task, size_t index, smalti_error *error);
+/* The name of an output whose format was chosen when it was made. */
+smalti_result smalti__outputs_rename(smalti__task *task, size_t index, const smalti__encoder_format *format,
+                                     smalti_error *error);
 /* Leaves the branches' paths and what they made, for the event at the end. */
 void smalti__outputs_close(smalti__task *task);
 void smalti__outputs_free(smalti__task *task);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The runner "threads": lanes in this process take the tasks of a plan. */
+ * The runner: lanes in this process take the tasks of a plan, and do them or have a worker process do them. */
 #include <pthread.h>
 
-#include "pipeline/task.h"
+#include "worker/remote.h"
 
 /* What the lanes of a run share. */
 struct shared {
     smalti__run *run;
+    smalti__workers workers; /* of a run that has them */
     size_t next;           /* task to be taken; atomic */
     pthread_mutex_t lock;  /* guards what follows */
     smalti_stats stats;
@@ -28,13 +29,27 @@ static void record(struct shared *shared, size_t index, const smalti_stats *stat
     pthread_mutex_unlock(&shared->lock);
 }
 
+static smalti_result open_lane(struct shared *shared, smalti__lane *lane, smalti__remote **remote, smalti_error *error)
+{
+    *remote = NULL;
+    SMALTI__TRY(smalti__lane_open(lane, shared->run, error));
+    if (shared->run->options.at != SMALTI_AT_WORKERS)
+        return SMALTI_OK;
+    *remote = malloc(sizeof **remote);
+    if (!*remote)
+        return smalti__fail_nomem(error, sizeof **remote);
+    smalti__remote_open(*remote, &shared->workers, lane);
+    return SMALTI_OK;
+}
+
 static void *lane_main(void *argument)
 {
     struct shared *shared = argument;
     size_t count = shared->run->plan->job->input_count;
     smalti__lane lane;
+    smalti__remote *remote;
     smalti_error no_lane = {0};
-    smalti_result opened = smalti__lane_open(&lane, shared->run, &no_lane);
+    smalti_result opened = open_lane(shared, &lane, &remote, &no_lane);
     for (;;) {
         size_t index = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
         smalti_stats stats = {.size = sizeof stats, .tasks = 1, .failed = 1};
@@ -44,6 +59,9 @@ static void *lane_main(void *argument)
         smalti_result result = opened < 0 ? opened : smalti__task_run(&lane, index, &stats, &error);
         record(shared, index, &stats, result, &error);
     }
+    if (remote)
+        smalti__remote_close(remote);
+    free(remote);
     smalti__lane_close(&lane);
     return NULL;
 }
@@ -72,6 +90,13 @@ smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options 
         return smalti__fail_nomem(error, sizeof *shared);
     }
     uint64_t start = smalti__now_ns();
+    smalti_result ready =
+        run.options.at == SMALTI_AT_WORKERS ? smalti__workers_open(&shared->workers, &run, error) : SMALTI_OK;
+    if (ready < 0) {
+        free(shared);
+        smalti__run_close(&run);
+        return ready;
+    }
     shared->run = &run;
     shared->stats.size = sizeof shared->stats;
     pthread_mutex_init(&shared->lock, NULL);
@@ -84,6 +109,8 @@ smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options 
     smalti_result result = shared->result;
     if (result < 0 && error)
         *error = shared->error;
+    if (run.options.at == SMALTI_AT_WORKERS)
+        smalti__workers_close(&shared->workers);
     free(shared);
     smalti__run_close(&run);
     return result;

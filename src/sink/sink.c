@@ -182,6 +182,22 @@ smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn writ
     return SMALTI_OK;
 }
 
+smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name, smalti_error *error)
+{
+    *sink = (smalti__sink){0};
+    struct smalti__sink_state *state = calloc(1, sizeof *state);
+    char *path = strdup(name);
+    if (!state || !path) {
+        free(state);
+        free(path);
+        return smalti__fail_nomem(error, sizeof *state);
+    }
+    *state = (struct smalti__sink_state){
+        .kind = KIND_FILE, .fd = fd, .owns_fd = true, .folder = -1, .spool = -1, .path = path, .leaf = path};
+    sink->state = state;
+    return SMALTI_OK;
+}
+
 static smalti_result append(struct smalti__sink_state *state, const void *data, size_t size, smalti_error *error)
 {
     size_t needed;
@@ -291,10 +307,10 @@ smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t si
     return result;
 }
 
-smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error)
+/* A file without a name for what cannot be rewritten, or is not here. */
+static smalti_result open_spool(struct smalti__sink_state *state, smalti_error *error)
 {
-    struct smalti__sink_state *state = sink->state;
-    if ((state->kind != KIND_STREAM && state->kind != KIND_WRITER) || state->spool >= 0)
+    if (state->spool >= 0)
         return SMALTI_OK;
     const char *folder = getenv("TMPDIR");
     folder = folder && *folder ? folder : "/tmp";
@@ -307,6 +323,12 @@ smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error)
             unlink(name);
     }
     return state->spool >= 0 ? SMALTI_OK : fail_errno(state, "a temporary file cannot be made", error);
+}
+
+smalti_result smalti__sink_rewritable(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    return state->kind == KIND_STREAM || state->kind == KIND_WRITER ? open_spool(state, error) : SMALTI_OK;
 }
 
 smalti_result smalti__sink_patch(smalti__sink *sink, uint64_t offset, const void *data, size_t size,
@@ -350,6 +372,50 @@ static smalti_result unspool(smalti__sink *sink, smalti_error *error)
         SMALTI__TRY(deliver(sink, state->data, (size_t)got, error));
         offset += got;
     }
+}
+
+smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    if (state->kind != KIND_FILE)
+        SMALTI__TRY(open_spool(state, error));
+    *fd = state->kind == KIND_FILE ? state->fd : state->spool;
+    return SMALTI_OK;
+}
+
+/* What another process wrote for a memory sink. */
+static smalti_result read_spool(smalti__sink *sink, uint64_t bytes, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    uint8_t block[16 << 10];
+    for (uint64_t at = 0; at < bytes;) {
+        ssize_t got = pread(state->spool, block, sizeof block, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return fail_errno(state, "its temporary file cannot be read", error);
+        SMALTI__TRY(append(state, block, (size_t)got, error));
+        at += (uint64_t)got;
+    }
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_returned(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    struct stat status;
+    if (fstat(state->kind == KIND_FILE ? state->fd : state->spool, &status))
+        return fail_errno(state, "cannot be written", error);
+    sink->bytes = (uint64_t)status.st_size;
+    if (state->kind == KIND_MEMORY)
+        return read_spool(sink, sink->bytes, error);
+    if (state->kind != KIND_FILE && !state->data) { /* what the copying to the stream goes through */
+        state->data = malloc(GATHER_BYTES);
+        if (!state->data)
+            return smalti__fail_nomem(error, GATHER_BYTES);
+        state->capacity = GATHER_BYTES;
+    }
+    return SMALTI_OK;
 }
 
 /* Links the file without a name to name. */

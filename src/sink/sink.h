@@ -20,6 +20,13 @@ smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, sma
  * What it returns below 0 ends the writing with that code. */
 typedef smalti_result (*smalti__write_fn)(void *user, const void *data, size_t size);
 smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn write, void *user, smalti_error *error);
+/* An open file, empty, which gets its name from whoever gave it: only to be flushed. fd is taken on success; name stands in
+ * messages. */
+smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name, smalti_error *error);
+/* Instead of writing: a file for another process to write to; borrowed until the sink is closed. When it did, and nothing
+ * was written here, smalti__sink_returned makes it the sink's bytes. */
+smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error);
+smalti_result smalti__sink_returned(smalti__sink *sink, smalti_error *error);
 smalti_result smalti__sink_write(smalti__sink *sink, const void *data, size_t size, smalti_error *error);
 /* For formats whose head is known at their end: before the first write, says that smalti__sink_patch will be used. What goes
  * to a stream is then gathered in a temporary file without a name, in $TMPDIR or /tmp, until commit. */

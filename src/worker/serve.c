@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The worker's end: gets a job, makes its plan, enters the jail, and then runs one task after the other on descriptors that
+ * it is given. */
+#include "worker/packet.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "decode/avif_library.h"
+#include "decode/tiff_library.h"
+
+/* What a worker may have beyond the run's budget: stacks, arenas, tables, the code of kernels. */
+enum { OVERHEAD_MIB = 512, JAIL_DESCRIPTORS = SMALTI__PACKET_DESCRIPTORS + 64 };
+
+typedef struct worker {
+    int socket;
+    smalti_plan *plan;
+    smalti__run run; /* as the parent's: the same routes are chosen */
+    smalti_cancel cancel; /* never is: the parent kills */
+    smalti__lane lane;
+    pthread_mutex_t need_lock; /* one question at a time */
+} worker;
+
+/* Without its parent there is nothing to do and nobody to tell. */
+static void send_or_end(const worker *self, const void *packet, size_t bytes)
+{
+    if (smalti__packet_send(self->socket, packet, bytes, NULL, 0, true))
+        _exit(0);
+}
+
+/* ---- The start ---- */
+
+static smalti_result read_job(int fd, uint64_t bytes, smalti_job **job, smalti_error *error)
+{
+    SMALTI__CLEANUP_FREE char *json = malloc(bytes + 1);
+    if (!json)
+        return smalti__fail_nomem(error, bytes + 1);
+    for (uint64_t done = 0; done < bytes;) {
+        ssize_t got = pread(fd, json + done, bytes - done, (off_t)done);
+        if (got <= 0 && errno != EINTR)
+            return smalti__fail(error, SMALTI_E_PEER, "the worker's job cannot be read");
+        done += got > 0 ? (uint64_t)got : 0;
+    }
+    return smalti_job_parse(json, bytes, "job", job, error);
+}
+
+static smalti_result make_plan(worker *self, const smalti__packet_start *start, int fd, smalti_error *error)
+{
+    smalti_job *job;
+    SMALTI__TRY(read_job(fd, start->job_bytes, &job, error));
+    smalti_result result = smalti_plan_new(job, &self->plan, error);
+    smalti_job_free(job);
+    SMALTI__TRY(result);
+    self->plan->has_output = start->has_output;
+    /* no library can be loaded later; one that is missing is told when it is needed */
+    const smalti__avif_library *avif;
+    const smalti__tiff_library *tiff;
+    smalti_error missing;
+    if (smalti__avif_library_get(&avif, &missing) < 0 || smalti__tiff_library_get(&tiff, &missing) < 0)
+        smalti__log(1, "%s", missing.message);
+    return SMALTI_OK;
+}
+
+static smalti_result ask_for_memory(void *user, size_t bytes, bool wait, smalti_error *error)
+{
+    worker *self = user;
+    const smalti__packet_need need = {SMALTI__PACKET_NEED, wait, bytes};
+    smalti__packet_word answer;
+    pthread_mutex_lock(&self->need_lock);
+    send_or_end(self, &need, sizeof need);
+    ssize_t got = smalti__packet_receive(self->socket, &answer, sizeof answer, NULL, 0, NULL, true);
+    pthread_mutex_unlock(&self->need_lock);
+    if (got != sizeof answer || answer.kind != SMALTI__PACKET_GRANT)
+        _exit(0);
+    return answer.error.result < 0 ? smalti__fail(error, answer.error.result, "%s", answer.error.message) : SMALTI_OK;
+}
+
+static void tell_event(void *user, const smalti_event *event)
+{
+    const worker *self = user;
+    if (event->kind == SMALTI_EVENT_WARNING) {
+        smalti__packet_word warning = {.kind = SMALTI__PACKET_WARNING};
+        smalti__packet_error_set(&warning.error, SMALTI_E_INVALID, event->error);
+        send_or_end(self, &warning, sizeof warning);
+    } else if (event->kind == SMALTI_EVENT_PROGRESS) {
+        const smalti__packet_progress progress = {SMALTI__PACKET_PROGRESS, event->rows_done, event->rows};
+        send_or_end(self, &progress, sizeof progress);
+    }
+}
+
+static smalti_result open_lane(worker *self, const smalti__packet_start *start, smalti_error *error)
+{
+    self->run = (smalti__run){
+        .plan = self->plan,
+        .options = {.size = sizeof self->run.options,
+                    .jobs = start->jobs,
+                    .memory_bytes = start->memory_bytes,
+                    .strip_rows = (uint32_t)start->strip_rows,
+                    .cancel = &self->cancel,
+                    .event = tell_event,
+                    .user = self},
+        .lanes = start->lanes,
+        .spare_lanes = start->spare_lanes,
+        .lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS,
+        .need = ask_for_memory,
+        .need_user = self,
+    };
+    pthread_mutex_init(&self->run.event_lock, NULL);
+    pthread_mutex_init(&self->need_lock, NULL);
+    return smalti__lane_open(&self->lane, &self->run, error);
+}
+
+static void enter_jail(const worker *self, smalti__packet_ready *ready)
+{
+    smalti__jail_state state = {0};
+    const int keep[] = {0, 1, 2, self->socket};
+    const smalti__jail jail = {
+        .keep = keep,
+        .keep_count = SMALTI__COUNT(keep),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* whose shadow would count */
+        .memory_bytes = self->run.options.memory_bytes + ((uint64_t)OVERHEAD_MIB << 20),
+#endif
+        .descriptors = JAIL_DESCRIPTORS,
+    };
+    smalti__jail_enter(&jail, &state);
+    memcpy(ready->failed, state.failed, sizeof ready->failed);
+}
+
+/* ---- A task ---- */
+
+static void fill_info(smalti__packet_info *to, const smalti_info *info)
+{
+    *to = (smalti__packet_info){
+        .width = info->width,
+        .height = info->height,
+        .channels = info->channels,
+        .sample = info->sample,
+        .bit_depth = info->bit_depth,
+        .interlaced = info->interlaced,
+        .has_alpha = info->has_alpha,
+        .frames = info->frames,
+        .loops = info->loops,
+        .duration_ms = info->duration_ms,
+        .orientation = info->orientation,
+        .file_bytes = info->file_bytes,
+        .decoded_bytes = info->decoded_bytes,
+        .icc_bytes = info->icc_bytes,
+        .exif_bytes = info->exif_bytes,
+        .xmp_bytes = info->xmp_bytes,
+    };
+    memcpy(to->format, info->format, sizeof to->format);
+    memcpy(to->color, info->color, sizeof to->color);
+    memcpy(to->subsampling, info->subsampling, sizeof to->subsampling);
+    memcpy(to->compression, info->compression, sizeof to->compression);
+}
+
+static uint32_t format_index(const char *name)
+{
+    uint32_t i = 0;
+    while (smalti__encoder_formats[i] && (!name || strcmp(smalti__encoder_formats[i]->name, name)))
+        i++;
+    return smalti__encoder_formats[i] ? i : UINT32_MAX;
+}
+
+/* Everything but names; what was searched for has its outcome in the branches then. */
+static smalti_result finish(smalti__task *task, smalti_error *error)
+{
+    size_t count = task->lane->run->plan->variant_count;
+    for (size_t i = 0; i < count; i++) {
+        smalti__branch *branch = &task->branches[i];
+        if (branch->sink.state)
+            SMALTI__TRY(smalti__sink_flush(&branch->sink, error));
+        if (branch->encoder)
+            SMALTI__TRY(smalti__outputs_name(task, i, error));
+        uint64_t written = branch->sink.write_ns, encode = task->stats->encode_ns;
+        task->stats->write_ns += written;
+        task->stats->encode_ns -= written < encode ? written : encode;
+    }
+    return SMALTI_OK;
+}
+
+static void send_measures(const worker *self, const char *text)
+{
+    smalti__packet_measures part = {.kind = SMALTI__PACKET_MEASURES};
+    for (size_t left = text ? strlen(text) : 0; left; text += part.bytes, left -= part.bytes) {
+        part.bytes = left < sizeof part.text ? (uint32_t)left : (uint32_t)sizeof part.text;
+        memcpy(part.text, text, part.bytes);
+        send_or_end(self, &part, sizeof part);
+    }
+}
+
+static void reply(const worker *self, const smalti__task *task, smalti_result result, const smalti_error *error)
+{
+    smalti__packet_reply packet;
+    memset(&packet, 0, sizeof packet);
+    packet.kind = SMALTI__PACKET_REPLY;
+    packet.source = !task->source_kind                         ? SMALTI__SOURCE_NONE
+                    : strcmp(task->source_kind, "mapped") == 0 ? SMALTI__SOURCE_MAPPED
+                                                               : SMALTI__SOURCE_READ;
+    smalti__packet_error_set(&packet.error, result, error);
+    packet.stats = *task->stats;
+    fill_info(&packet.info, &task->info);
+    memcpy(packet.fast_path, task->fast_path, sizeof packet.fast_path);
+    for (size_t i = 0; i < SMALTI__COUNT(packet.outputs); i++) {
+        const smalti_output *made = &task->branches[i].made;
+        packet.outputs[i].format = format_index(made->format);
+        packet.outputs[i].width = made->width;
+        packet.outputs[i].height = made->height;
+        packet.outputs[i].quality = made->quality;
+        packet.outputs[i].score = made->score;
+    }
+    if (result == SMALTI_OK)
+        send_measures(self, task->measures);
+    send_or_end(self, &packet, sizeof packet);
+}
+
+/* The descriptors are owned by the sinks, but for the first. */
+static smalti_result open_sinks(smalti__task *task, const smalti__packet_task *packet, const int *descriptors,
+                                size_t count, const smalti__encoder_format **formats, smalti_error *error)
+{
+    size_t next = 1;
+    for (uint32_t i = 0; i < packet->output_count; i++) {
+        uint32_t format = packet->outputs[i].format;
+        formats[i] = format == UINT32_MAX ? NULL : smalti__encoder_formats[format];
+        if (packet->outputs[i].has_file && next < count)
+            SMALTI__TRY(
+                smalti__sink_open_fd(&task->branches[i].sink, descriptors[next++], packet->outputs[i].name, error));
+    }
+    return SMALTI_OK;
+}
+
+static void run_task(worker *self, const smalti__packet_task *packet, const int *descriptors, size_t count)
+{
+    const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
+    smalti__input input = {.path = packet->name, .name = packet->name, .fd = descriptors[0]};
+    smalti_job job = *self->plan->job;
+    smalti_plan view = *self->plan;
+    smalti_stats stats = {.size = sizeof stats, .tasks = 1};
+    smalti__task task = {.lane = &self->lane, .name = packet->name, .stats = &stats};
+    smalti_error error = {0};
+    uint64_t cpu = smalti__thread_cpu_ns(), allocations = self->lane.pool.allocations;
+    job.inputs = &input;
+    job.input_count = 1;
+    view.job = &job;
+    self->run.plan = &view;
+    smalti__task_set_stop(&task);
+    smalti_result result = open_sinks(&task, packet, descriptors, count, formats, &error);
+    if (result == SMALTI_OK)
+        result = smalti__task_work(&task, formats, &error);
+    if (result == SMALTI_OK)
+        result = finish(&task, &error);
+    smalti__task_release(&task);
+    close(descriptors[0]);
+    task.decoder = NULL;
+    stats.cpu_ns += smalti__thread_cpu_ns() - cpu;
+    stats.allocations = self->lane.pool.allocations - allocations;
+    reply(self, &task, result, &error);
+    smalti__outputs_free(&task);
+    free(task.measures);
+    self->run.plan = self->plan;
+}
+
+/* ---- The whole life ---- */
+
+static smalti_result begin(worker *self, smalti_error *error)
+{
+    smalti__packet_start start;
+    smalti__packet_ready ready = {.kind = SMALTI__PACKET_READY};
+    int fd = -1;
+    size_t count = 0;
+    ssize_t got = smalti__packet_receive(self->socket, &start, sizeof start, &fd, 1, &count, true);
+    if (got != sizeof start || start.kind != SMALTI__PACKET_START || count != 1 ||
+        start.version != SMALTI__PACKET_VERSION)
+        return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run of this version", self->socket);
+    smalti_result result = make_plan(self, &start, fd, error);
+    close(fd);
+    if (result == SMALTI_OK)
+        result = open_lane(self, &start, error);
+    if (result == SMALTI_OK)
+        enter_jail(self, &ready);
+    smalti__packet_error_set(&ready.error, result, error);
+    send_or_end(self, &ready, sizeof ready);
+    return result;
+}
+
+smalti_result smalti_worker_serve(int fd, smalti_error *error)
+{
+    static worker self; /* for the process's life */
+    static smalti__packet_task packet;
+    int descriptors[SMALTI__PACKET_DESCRIPTORS];
+    if (fd <= STDERR_FILENO)
+        return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run", fd);
+    self.socket = fd;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    SMALTI__TRY(begin(&self, error));
+    for (;;) {
+        size_t count = 0;
+        ssize_t got =
+            smalti__packet_receive(fd, &packet, sizeof packet, descriptors, SMALTI__COUNT(descriptors), &count, true);
+        if (got <= 0)
+            return SMALTI_OK;
+        if (got < (ssize_t)offsetof(smalti__packet_task, outputs) || packet.kind != SMALTI__PACKET_TASK || !count ||
+            packet.output_count != self.plan->variant_count)
+            return smalti__fail(error, SMALTI_E_PEER, "a packet that is no task");
+        run_task(&self, &packet, descriptors, count);
+    }
+}
