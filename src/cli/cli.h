@@ -9,6 +9,7 @@
 #include "cli/options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -54,6 +55,12 @@ char *cli_join(const char *folder, const char *name);
  * lanes compute, and 8 on 2 processors took 10 % longer than 2. 0 is left to the library. */
 uint32_t cli_processors(void);
 uint32_t cli_lanes(uint32_t asked);
+
+/* What --at says: "workers", or else threads; NULL: not given. */
+static inline smalti_place cli_place(const char *text)
+{
+    return text && !strcmp(text, "workers") ? SMALTI_AT_WORKERS : SMALTI_AT_THREADS;
+}
 
 /* Memory of this process that is in RAM, now and at most so far; 0: not known. */
 uint64_t cli_resident(void);

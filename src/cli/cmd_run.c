@@ -339,8 +339,7 @@ static int run(const cli_arguments *arguments)
                                       .jobs = cli_lanes((uint32_t)cli_number(arguments, "jobs", 0)),
                                       .memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0)),
                                       .strip_rows = (uint32_t)cli_number(arguments, "strip-rows", 0),
-                                      .at = strcmp(cli_text(arguments, "at", "threads"), "workers") ? SMALTI_AT_THREADS
-                                                                                                    : SMALTI_AT_WORKERS,
+                                      .at = cli_place(cli_text(arguments, "at", NULL)),
                                       .worker_program = "/proc/self/exe",
                                       .require_jail = cli_given(arguments, "require-jail")};
     size_t verbose = cli_given(arguments, "verbose");

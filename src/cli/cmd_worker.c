@@ -4,7 +4,7 @@
 
 static int run(const cli_arguments *arguments);
 
-static const char *const usage[] = {"--batch FILE [OPTION]...", NULL};
+static const char *const usage[] = {"--batch FILE [OPTION]...", "--explain-jail [OPTION]...", NULL};
 
 static const cli_option options[] = {
     {.group = "A batch",
@@ -31,6 +31,19 @@ static const cli_option options[] = {
      .max = UINT64_C(1) << 46,
      .summary = "memory that the process may take; inputs wait their turn, and one that needs more is refused "
                 "(default: images in work get 1G, or half of the machine's)"},
+    {.name = "at",
+     .kind = CLI_CHOICE,
+     .placeholder = "PLACE",
+     .choices = "threads|workers",
+     .summary = "where tasks run: 'threads' of this process (default), or 'workers': processes in a jail, for images "
+                "that nobody trusts; the outputs are the same"},
+    {.name = "require-jail",
+     .summary = "with --at workers: refuse to run where the system cannot enforce all of the jail, instead of "
+                "warning; with --explain-jail: end with an error there"},
+    {.group = "The jail",
+     .name = "explain-jail",
+     .summary = "put a process into the jail of workers, let it try to get out, and tell what holds it on this system"},
+    {.name = "json", .summary = "with --explain-jail: write it as JSON"},
     {0},
 };
 
@@ -38,6 +51,7 @@ static const cli_example examples[] = {
     {"A batch that an application has written, and the progress of it:", "smalti worker --batch batch.json --own"},
     {"What failed, by the application's own ids:",
      "smalti worker --batch batch.json | jq -r 'select(.event == \"failed\") | .id'"},
+    {"Whether this system can hold workers:", "smalti worker --explain-jail --require-jail"},
     {0},
 };
 
@@ -65,6 +79,8 @@ static int run(const cli_arguments *arguments)
     smalti_error error;
     if (cli_given(arguments, "batch"))
         return cli_worker_batch(arguments);
+    if (cli_given(arguments, "explain-jail"))
+        return cli_worker_jail(arguments);
     cli_fail(&error, SMALTI_E_INVALID, "nothing to do: smalti worker %s", usage[0]);
     return cli_complain(&error);
 }

@@ -145,7 +145,10 @@ static smalti_result run(batch *self, const cli_arguments *arguments, smalti_err
                                         .memory_bytes = cli_memory_for_images(cli_number(arguments, "memory", 0)),
                                         .cancel = self->cancel,
                                         .event = on_event,
-                                        .user = self};
+                                        .user = self,
+                                        .at = cli_place(cli_text(arguments, "at", NULL)),
+                                        .worker_program = "/proc/self/exe",
+                                        .require_jail = cli_given(arguments, "require-jail")};
     smalti_result result = smalti_plan_run(self->plan, &options, &self->stats, error);
     return self->stats.failed ? SMALTI_OK : result;
 }

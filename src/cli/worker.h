@@ -9,6 +9,8 @@
 
 /* --batch; gives the exit code. */
 int cli_worker_batch(const cli_arguments *arguments);
+/* --explain-jail; the same. */
+int cli_worker_jail(const cli_arguments *arguments);
 
 /* Lines out, and commands in. Lines are written whole, one at a time, from any thread, and wait for a reader that is slow. */
 typedef struct cli_worker_lines {

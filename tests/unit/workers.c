@@ -137,7 +137,7 @@ static smalti_job *mixed_job(bool large_too)
 typedef struct seen {
     int done, failed, warned;
     uint32_t children_most;
-    smalti_result codes[512]; /* by task */
+    smalti_result codes[8192]; /* by task */
     char messages[16][496];
     char told[16][1024]; /* of the first tasks, what else their events say */
     smalti_cancel *cancel; /* requested by the first that starts */
@@ -401,9 +401,11 @@ TEST("a file in memory goes to a worker and comes back")
 
 /* ---- Random kills ---- */
 
-enum { SMALL = 300, KILLS = 60 };
+/* SMALTI_TEST_KILLS=1000 makes it the long test. */
+enum { SMALL = 300, KILLS = 60, MOST_SMALL = 8192 };
 
 struct killer {
+    int wanted;
     int stop; /* atomic */
     int kills;
 };
@@ -426,11 +428,11 @@ static pid_t parent_of(const char *id)
 static void *kill_workers(void *argument)
 {
     struct killer *self = argument;
-    while (!__atomic_load_n(&self->stop, __ATOMIC_RELAXED) && self->kills < KILLS) {
+    while (!__atomic_load_n(&self->stop, __ATOMIC_RELAXED) && self->kills < self->wanted) {
         DIR *dir = opendir("/proc");
         for (struct dirent *entry; dir && (entry = readdir(dir));)
             if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == getpid() &&
-                self->kills < KILLS && (rand() & 1))
+                self->kills < self->wanted && (rand() & 1))
                 self->kills += kill(atoi(entry->d_name), SIGKILL) == 0;
         if (dir)
             closedir(dir);
@@ -442,13 +444,15 @@ static void *kill_workers(void *argument)
 TEST("workers that are killed at random lose no task but one that was hit twice, and leave nothing half done")
 {
     static seen self;
-    struct killer killer = {0};
+    const char *kills = getenv("SMALTI_TEST_KILLS");
+    struct killer killer = {.wanted = kills ? atoi(kills) : KILLS};
+    int small = killer.wanted * SMALL / KILLS < MOST_SMALL ? killer.wanted * SMALL / KILLS : MOST_SMALL;
     pthread_t thread;
     int descriptors = open_descriptors();
     smalti_job *job;
     CHECK_OK(smalti_job_new(&job, &error), error);
     CHECK(mkdir(file_path("small"), 0777) == 0);
-    for (int i = 0; i < SMALL; i++) {
+    for (int i = 0; i < small; i++) {
         char name[64];
         snprintf(name, sizeof name, "small/%d.png", i);
         put_image(file_path(name), 200 + (uint32_t)i % 50, 150, 3);
@@ -465,10 +469,10 @@ TEST("workers that are killed at random lose no task but one that was hit twice,
     pthread_join(thread, NULL);
     smalti_job_free(job);
     CHECK(killer.kills > 0);
-    CHECK_INT(self.done + self.failed, SMALL);
+    CHECK_INT(self.done + self.failed, small);
     CHECK(self.failed <= killer.kills / 2 && (result == SMALTI_OK) == !self.failed);
     CHECK_INT(file_count(file_path("killed")), self.done);
-    for (int i = 0; i < SMALL; i++) {
+    for (int i = 0; i < small; i++) {
         char a[64], b[64];
         snprintf(a, sizeof a, "whole/%d.webp", i);
         snprintf(b, sizeof b, "killed/%d.webp", i);
