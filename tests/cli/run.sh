@@ -57,8 +57,8 @@ test_exit_codes() {
     has err sigma
     run 3 "$smalti" run b.png -k invert -o o
     run 3 "$smalti" run c.png -k invert -o o
-    run 4 "$smalti" run a.png -k invert -o o --at workers
-    has err "--at workers" threads
+    run 4 "$smalti" run a.png -k invert -o o --at moon
+    has err "--at moon" threads
     run 5 "$smalti" run a.png -k invert -o o --max-pixels 1k
     run 7 "$smalti" run missing.png -k invert -o o
     has err missing.png
