@@ -16,7 +16,7 @@
 extern const cli_command cli_run, cli_info, cli_exr, cli_kernel, cli_worker, cli_bench, cli_completion;
 extern const cli_command cli_kernel_list, cli_kernel_inspect, cli_kernel_new, cli_kernel_build, cli_kernel_test;
 extern const cli_command cli_exr_info, cli_exr_check, cli_exr_layers, cli_exr_sequence, cli_exr_edit;
-extern const cli_command cli_bench_exr, cli_bench_memory, cli_bench_strategies;
+extern const cli_command cli_bench_exr, cli_bench_ipc, cli_bench_memory, cli_bench_strategies;
 
 /* ---- Errors ---- */
 

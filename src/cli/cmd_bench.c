@@ -2,7 +2,8 @@
  * smalti bench: measurements of smalti on this machine. */
 #include "cli/cli.h"
 
-static const cli_command *const commands[] = {&cli_bench_exr, &cli_bench_memory, &cli_bench_strategies, NULL};
+static const cli_command *const commands[] = {&cli_bench_exr, &cli_bench_ipc, &cli_bench_memory, &cli_bench_strategies,
+                                              NULL};
 
 const cli_command cli_bench = {
     .name = "bench",
