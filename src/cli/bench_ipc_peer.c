@@ -59,8 +59,7 @@ smalti_result ipc_read(int from, void *data, size_t bytes, uint64_t *copied, sma
     return SMALTI_OK;
 }
 
-static const ipc_peer no_peer = {
-    .in = -1, .out = -1, .socket = -1, .channel = {.bell = -1, .their_bell = -1, .held = -1}};
+static const ipc_peer no_peer = {.in = -1, .out = -1, .socket = -1};
 
 static void close_peer(ipc_peer *peer)
 {

@@ -170,6 +170,8 @@ void smalti__channel_parts_close(smalti__channel_parts *parts)
 
 void smalti__channel_close(smalti__channel *channel)
 {
+    if (!channel->memory.data)
+        return;
     close_one(&channel->bell);
     close_one(&channel->their_bell);
     close_one(&channel->held);

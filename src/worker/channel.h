@@ -53,7 +53,7 @@ smalti_result smalti__channel_make(uint32_t slots, smalti__channel *channel, sma
 /* The worker's end, in a process that ignores SIGPIPE. parts are taken on success. PEER: they are not those of a channel
  * of this version. */
 smalti_result smalti__channel_open(smalti__channel_parts parts, smalti__channel *channel, smalti_error *error);
-void smalti__channel_close(smalti__channel *channel);
+void smalti__channel_close(smalti__channel *channel); /* of zeros too, and twice */
 void smalti__channel_parts_close(smalti__channel_parts *parts);
 
 /* Without waiting: *done tells whether there was room, or a message. PEER: the other end broke a rule. Messages that were

@@ -291,6 +291,9 @@ TEST("channels leave no descriptors behind")
         both_ends(16, &parent, &worker);
         CHECK(open_descriptors() == before + 5);
         close_ends(&parent, &worker);
+        close_ends(&parent, &worker);
     }
+    smalti__channel none = {0};
+    smalti__channel_close(&none);
     CHECK_INT(open_descriptors(), before);
 }
