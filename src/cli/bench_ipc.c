@@ -39,10 +39,9 @@ const cli_command cli_bench_ipc = {
     .description =
         "Tasks: a batch that does nothing goes to another process and is answered, 256 bytes each way for each task, "
         "at "
-        "most 64 on their way (and 'alone': one at a time, so that each waits for two wakes). Over a channel as "
-        "'smalti "
-        "run --at workers' has it; over a pipe each way; over a Unix stream socket; over pipes with up to 64 tasks for "
-        "each system call; and by starting this program for each task.\n\n"
+        "most 64 on their way (and 'alone': one at a time, so that each waits for two wakes). Over a channel in shared "
+        "memory; over a pipe each way; over a Unix stream socket; over pipes with up to 64 tasks for each system call; "
+        "and by starting this program for each task.\n\n"
         "Pixels: this process writes an image, and another reads every byte of it. 'write' lasts until it is written, "
         "'hand over' from then until the other has read it all. 'copies' are counted: bytes moved by read, write and "
         "memcpy, for each byte of the image. In memory made for each image fresh pages are paid for in both columns; "
