@@ -102,11 +102,27 @@ async function flush(input) {
   for (const requests of bySignal.values()) writeTogether(input, source, requests)
 }
 
+/** A promise that a signal rejects, while bytes of a stream are waited for. */
+async function stoppable(promise, signal) {
+  if (!signal) return promise
+  let stop
+  const stopped = new Promise((resolve, reject) => {
+    stop = () => reject(new CancelledError(signal.reason))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, stopped])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 /** @returns {Promise<{input: object, stats: object, output: object, measures?: string}>} */
 function write(input, request) {
-  return new Promise((resolve, reject) => {
+  const made = new Promise((resolve, reject) => {
     if (input.waiting.push({ ...request, resolve, reject }) === 1) queueMicrotask(() => flush(input))
   })
+  return input.source ? made : stoppable(made, request.signal)
 }
 
 /** A single output whose bytes are given to `onBytes` as they are made. */

@@ -88,6 +88,7 @@ void binding__task_cancel(binding_addon *addon, double id);
 
 bool binding__pool_add(binding_task *task); /* false: there is no thread to be had */
 bool binding__pool_thread(binding_task *task); /* runs it on a thread of its own */
+size_t binding__pool_drop(const binding_addon *addon); /* forgets what no thread has begun; returns how many tasks */
 uint32_t binding__pool_size(uint32_t size); /* sets it, unless 0; returns what it is */
 
 /* ---- program.c ---- */

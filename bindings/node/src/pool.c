@@ -102,6 +102,27 @@ bool binding__pool_add(binding_task *task)
     return can;
 }
 
+size_t binding__pool_drop(const binding_addon *addon)
+{
+    size_t dropped = 0;
+    pthread_mutex_lock(&pool.lock);
+    binding_task **link = &pool.first;
+    pool.last = NULL;
+    while (*link) {
+        binding_task *task = *link;
+        if (task->addon == addon) {
+            *link = task->next;
+            pool.queued--;
+            dropped++;
+        } else {
+            pool.last = task;
+            link = &task->next;
+        }
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return dropped;
+}
+
 static void *own_main(void *argument)
 {
     binding__task_run(argument);

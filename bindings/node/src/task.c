@@ -158,7 +158,9 @@ static void on_close(void *data)
     binding_addon *addon = data;
     for (binding_task *task = addon->newest; task; task = task->older)
         smalti_cancel_request(task->cancel);
+    size_t dropped = binding__pool_drop(addon); /* they could stand behind long work of others */
     pthread_mutex_lock(&addon->lock);
+    addon->running -= dropped;
     while (addon->running)
         pthread_cond_wait(&addon->idle, &addon->lock);
     pthread_mutex_unlock(&addon->lock);

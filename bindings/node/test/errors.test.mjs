@@ -68,6 +68,13 @@ test('a signal stops an output, before and in the middle', async (t) => {
   assert.equal(existsSync(file('out.avif')), false)
 })
 
+test('a signal ends the waiting for a stream', async () => {
+  const controller = new AbortController()
+  const waiting = smalti().png().toBuffer({ signal: controller.signal }) // nothing is ever piped in
+  setTimeout(() => controller.abort(), 5)
+  await assert.rejects(waiting, smalti.CancelledError)
+})
+
 test('a stream that is thrown away stops its work', async () => {
   const slow = smalti(png(2000, 1500)).blur(40).avif({ effort: 9 })
   slow.read()
