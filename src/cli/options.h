@@ -97,4 +97,14 @@ const char *cli_command_name_at(const void *commands, size_t index);
 /* The last word of a command's name: "new" of "kernel new". */
 const char *cli_command_word(const cli_command *command);
 
+/* Of all commands that run jobs. */
+#define CLI_MEMORY_OPTION                                                                                       \
+    {.name = "memory",                                                                                          \
+     .kind = CLI_SIZE,                                                                                          \
+     .placeholder = "SIZE",                                                                                     \
+     .min = 1 << 20,                                                                                            \
+     .max = UINT64_C(1) << 46,                                                                                  \
+     .summary = "memory that the process may take; inputs wait their turn, and one that needs more is refused " \
+                "(default: images in work get 1G, or half of the machine's)"}
+
 #endif

@@ -427,14 +427,7 @@ const cli_option cli_run_options[] = {
      .summary =
          "threads that work at the same time (default: one for each processor, which is also the most: what runs "
          "is computing, and more threads only push each other out of the caches)"},
-    {.name = "memory",
-     .kind = CLI_SIZE,
-     .placeholder = "SIZE",
-     .min = 1 << 20,
-     .max = UINT64_C(1) << 46,
-     .summary = "memory that the process may take; inputs wait their turn, and one that needs more is refused "
-                "(default: images "
-                "in work get 1G, or half of the machine's)"},
+    CLI_MEMORY_OPTION,
     {.name = "strip-rows",
      .kind = CLI_NUMBER,
      .placeholder = "N",

@@ -2,80 +2,30 @@
  * Sending and receiving packets. */
 #include "worker/packet.h"
 
-#include <errno.h>
+#include "worker/pass.h"
+
 #include <sys/socket.h>
-#include <unistd.h>
 
 _Static_assert(sizeof(smalti__packet_task) <= SMALTI__PACKET_MOST, "a task fits a packet");
 _Static_assert(sizeof(smalti__packet_measures) <= SMALTI__PACKET_MOST, "measures fit a packet");
 _Static_assert(sizeof(smalti__packet_reply) <= SMALTI__PACKET_MOST, "a reply fits a packet");
 
-typedef union control {
-    struct cmsghdr head;
-    char room[CMSG_SPACE(sizeof(int) * SMALTI__PACKET_DESCRIPTORS)];
-} control;
+_Static_assert((int)SMALTI__PACKET_DESCRIPTORS <= (int)SMALTI__PASS_ROOM, "a packet's descriptors can be passed");
 
 int smalti__packet_send(int socket, const void *packet, size_t bytes, const int *descriptors, size_t count, bool wait)
 {
-    control data;
-    struct iovec part = {(void *)packet, bytes};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count) {
-        memset(&data, 0, sizeof data);
-        message.msg_control = &data;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-        data.head = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int) * count), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        memcpy(CMSG_DATA(&data.head), descriptors, sizeof(int) * count);
-    }
-    for (;;) {
-        ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-        if (sent >= 0)
-            return 0;
-        if (errno != EINTR)
-            return errno;
-    }
-}
-
-/* Keeps as many as there is room for. */
-static size_t take_descriptors(struct msghdr *message, int *descriptors, size_t room)
-{
-    size_t taken = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int descriptor;
-            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof descriptor, sizeof descriptor);
-            if (taken < room)
-                descriptors[taken++] = descriptor;
-            else
-                close(descriptor);
-        }
-    }
-    return taken;
+    return smalti__pass_put(socket, packet, bytes, descriptors, count, wait ? 0 : MSG_DONTWAIT);
 }
 
 ssize_t smalti__packet_receive(int socket, void *packet, size_t room, int *descriptors, size_t descriptor_room,
                                size_t *count, bool wait)
 {
-    control data;
-    struct iovec part = {packet, room};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (descriptor_room) { /* without room for them, the system drops those that are sent */
-        message.msg_control = &data;
-        message.msg_controllen = sizeof data;
-    }
-    for (;;) {
-        ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-        if (got < 0 && errno == EINTR)
-            continue;
-        size_t taken = got >= 0 && descriptor_room ? take_descriptors(&message, descriptors, descriptor_room) : 0;
-        if (count)
-            *count = taken;
-        return got;
-    }
+    size_t taken;
+    int flags = wait ? 0 : MSG_DONTWAIT;
+    ssize_t got = smalti__pass_get(socket, packet, room, descriptors, descriptor_room, &taken, &flags);
+    if (count)
+        *count = taken;
+    return got;
 }
 
 void smalti__packet_error_set(smalti__packet_error *to, smalti_result result, const smalti_error *error)

@@ -7,10 +7,69 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef union pass_control {
-    char bytes[CMSG_SPACE(SMALTI__PASS_MOST * sizeof(int))];
-    struct cmsghdr aligned;
-} pass_control;
+typedef union control {
+    struct cmsghdr head;
+    char room[CMSG_SPACE(SMALTI__PASS_ROOM * sizeof(int))];
+} control;
+
+int smalti__pass_put(int socket, const void *data, size_t bytes, const int *descriptors, size_t count, int flags)
+{
+    control rights;
+    struct iovec part = {.iov_base = (void *)data, .iov_len = bytes};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count) {
+        memset(&rights, 0, sizeof rights);
+        packet.msg_control = &rights;
+        packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        rights.head = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&rights.head), descriptors, count * sizeof(int));
+    }
+    for (;;) {
+        if (sendmsg(socket, &packet, flags | MSG_NOSIGNAL) >= 0)
+            return 0;
+        if (errno != EINTR)
+            return errno;
+    }
+}
+
+/* All descriptors that came, of which at most room are kept. */
+static size_t collect(struct msghdr *packet, int *descriptors, size_t room)
+{
+    size_t kept = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(packet); head; head = CMSG_NXTHDR(packet, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t here = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < here; i++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(head) + i * sizeof(int), sizeof descriptor);
+            if (kept < room)
+                descriptors[kept++] = descriptor;
+            else
+                close(descriptor);
+        }
+    }
+    return kept;
+}
+
+ssize_t smalti__pass_get(int socket, void *data, size_t bytes, int *descriptors, size_t room, size_t *count, int *flags)
+{
+    control rights;
+    struct iovec part = {.iov_base = data, .iov_len = bytes};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t size;
+    if (room) { /* without room for them, the system drops those that are sent */
+        packet.msg_control = &rights;
+        packet.msg_controllen = CMSG_SPACE(room * sizeof(int));
+    }
+    do
+        size = recvmsg(socket, &packet, *flags | MSG_CMSG_CLOEXEC);
+    while (size < 0 && errno == EINTR);
+    *count = size >= 0 && room ? collect(&packet, descriptors, room) : 0;
+    *flags = size >= 0 ? packet.msg_flags : 0;
+    return size;
+}
 
 smalti_result smalti__pass_pair(int ends[2], smalti_error *error)
 {
@@ -27,31 +86,16 @@ static smalti_result fail_gone(smalti_error *error)
 smalti_result smalti__pass_send(int socket, const void *data, size_t bytes, const int *descriptors, size_t count,
                                 smalti_error *error)
 {
-    struct iovec part = {.iov_base = (void *)data, .iov_len = bytes};
-    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-    pass_control control = {0};
-    ssize_t sent;
     if (bytes == 0 || bytes > SMALTI__PASS_BYTES || count > SMALTI__PASS_MOST)
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "a packet of %zu bytes with %zu descriptors", bytes, count);
-    if (count) {
-        packet.msg_control = control.bytes;
-        packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
-        struct cmsghdr *head = CMSG_FIRSTHDR(&packet);
-        head->cmsg_level = SOL_SOCKET;
-        head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(head), descriptors, count * sizeof(int));
-    }
-    do
-        sent = sendmsg(socket, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    if (sent >= 0)
+    int failed = smalti__pass_put(socket, data, bytes, descriptors, count, MSG_DONTWAIT);
+    if (!failed)
         return SMALTI_OK;
-    if (errno == EAGAIN)
+    if (failed == EAGAIN)
         return smalti__fail(error, SMALTI_E_LIMIT, "the other end of a socket leaves its packets unread");
-    if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+    if (failed == EPIPE || failed == ECONNRESET || failed == ENOTCONN)
         return fail_gone(error);
-    return smalti__fail_errno(error, errno, "cannot pass %zu descriptors", count);
+    return smalti__fail_errno(error, failed, "cannot pass %zu descriptors", count);
 }
 
 static smalti_result wait_for(int socket, int timeout_ms, smalti_error *error)
@@ -75,46 +119,24 @@ static smalti_result wait_for(int socket, int timeout_ms, smalti_error *error)
     }
 }
 
-/* All descriptors that came, of which at most SMALTI__PASS_MOST fit the control buffer. */
-static size_t collect(struct msghdr *packet, int descriptors[SMALTI__PASS_MOST])
-{
-    size_t count = 0;
-    for (struct cmsghdr *head = CMSG_FIRSTHDR(packet); head; head = CMSG_NXTHDR(packet, head)) {
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t here = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < here; i++) {
-            int descriptor;
-            memcpy(&descriptor, CMSG_DATA(head) + i * sizeof(int), sizeof descriptor);
-            if (count < SMALTI__PASS_MOST)
-                descriptors[count++] = descriptor;
-            else
-                close(descriptor);
-        }
-    }
-    return count;
-}
-
 smalti_result smalti__pass_receive(int socket, void *data, size_t bytes, int *descriptors, size_t *count,
                                    int timeout_ms, smalti_error *error)
 {
     uint8_t got[SMALTI__PASS_BYTES];
     int came[SMALTI__PASS_MOST];
-    pass_control control;
-    struct iovec part = {.iov_base = got, .iov_len = sizeof got};
-    struct msghdr packet = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t size = -1;
+    size_t came_count;
+    ssize_t size;
+    int flags;
     do {
         SMALTI__TRY(wait_for(socket, timeout_ms, error));
-        size = recvmsg(socket, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (size < 0 && (errno == EINTR || errno == EAGAIN));
+        flags = MSG_DONTWAIT;
+        size = smalti__pass_get(socket, got, sizeof got, came, SMALTI__PASS_MOST, &came_count, &flags);
+    } while (size < 0 && errno == EAGAIN);
     if (size < 0)
         return errno == ECONNRESET ? fail_gone(error) : smalti__fail_errno(error, errno, "cannot receive a packet");
-    size_t came_count = collect(&packet, came);
     if (size == 0 && came_count == 0)
         return fail_gone(error);
-    if ((size_t)size != bytes || packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    if ((size_t)size != bytes || flags & (MSG_TRUNC | MSG_CTRUNC)) {
         for (size_t i = 0; i < came_count; i++)
             close(came[i]);
         return smalti__fail(error, SMALTI_E_PEER, "a packet of %zd bytes with too much or too little", size);

@@ -5,7 +5,17 @@
 
 #include "base/base.h"
 
-enum { SMALTI__PASS_MOST = 4, SMALTI__PASS_BYTES = 256 };
+#include <sys/types.h>
+
+enum { SMALTI__PASS_MOST = 4, SMALTI__PASS_BYTES = 256, SMALTI__PASS_ROOM = 128 };
+
+/* The calls themselves, tried again when a signal comes. Sends with at most SMALTI__PASS_ROOM copies of descriptors: 0, or an
+ * errno. */
+int smalti__pass_put(int socket, const void *data, size_t bytes, const int *descriptors, size_t count, int flags);
+/* Receives: bytes, or -1 and errno. Up to room (at most SMALTI__PASS_ROOM) descriptors are owned, and closed by exec; what
+ * comes beyond is closed. *flags: of the call; then those of what came (MSG_TRUNC, MSG_CTRUNC). */
+ssize_t smalti__pass_get(int socket, void *data, size_t bytes, int *descriptors, size_t room, size_t *count,
+                         int *flags);
 
 /* Two sockets, each the other's end; closed by exec; owned. */
 smalti_result smalti__pass_pair(int ends[2], smalti_error *error);
