@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #define VERSION_TEXT_(a, b, c) #a "." #b "." #c
 #define VERSION_TEXT(a, b, c) VERSION_TEXT_(a, b, c)
@@ -217,4 +218,18 @@ smalti_result smalti__fail_in(smalti_error *error, smalti_result code, const cha
         return smalti__fail(error, code, "%s: %.*s", shown, SMALTI__MESSAGE_PART, message);
     return smalti__fail_at(error, code, offset, "%s: %.*s at byte %llu", shown, SMALTI__MESSAGE_PART, message,
                            (unsigned long long)offset);
+}
+
+bool smalti__write_all(int fd, const void *data, size_t size)
+{
+    const uint8_t *at = data;
+    while (size) {
+        ssize_t n = write(fd, at, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        at += n, size -= (size_t)n;
+    }
+    return true;
 }

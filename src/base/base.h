@@ -36,6 +36,8 @@ const char *smalti__printable(const void *text, size_t size, char *out, size_t o
 enum { SMALTI__NUMBER_TEXT = 32 };
 const char *smalti__number_text(double number, char out[SMALTI__NUMBER_TEXT]);
 bool smalti__number_parse(const char *text, double *number);
+/* Writes all of it, however many calls that takes; false: errno says why not. */
+bool smalti__write_all(int fd, const void *data, size_t size);
 /* Choices are names with '|' between them: the place of a word, or -1; and the word at a place (which there is); returns
  * out. */
 int smalti__choice_index(const char *choices, const char *word);

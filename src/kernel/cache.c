@@ -44,20 +44,6 @@ static bool read_all(int fd, void *data, size_t size)
     return true;
 }
 
-static bool write_all(int fd, const void *data, size_t size)
-{
-    const uint8_t *at = data;
-    while (size) {
-        ssize_t n = write(fd, at, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n, size -= (size_t)n;
-    }
-    return true;
-}
-
 /* A name for a temporary file; false when the system has no randomness. */
 static bool temporary_name(char out[32])
 {
@@ -92,7 +78,8 @@ static bool write_file(int directory, const char *name, const void *head, size_t
     int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
-    bool good = write_all(fd, head, head_size) && write_all(fd, body, body_size) && write_all(fd, tail, tail_size);
+    bool good = smalti__write_all(fd, head, head_size) && smalti__write_all(fd, body, body_size) &&
+                smalti__write_all(fd, tail, tail_size);
     good = close(fd) == 0 && good;
     if (good && replace)
         good = renameat(directory, temporary, directory, name) == 0;

@@ -25,19 +25,6 @@ enum {
 
 /* ---- The job ---- */
 
-static bool write_all(int fd, const void *data, size_t size)
-{
-    const char *at = data;
-    while (size) {
-        ssize_t put = write(fd, at, size);
-        if (put < 0 && errno != EINTR)
-            return false;
-        at += put > 0 ? put : 0;
-        size -= put > 0 ? (size_t)put : 0;
-    }
-    return true;
-}
-
 smalti_result smalti__workers_open(smalti__workers *workers, smalti__run *run, smalti_error *error)
 {
     SMALTI__CLEANUP_FREE char *json = NULL;
@@ -47,7 +34,7 @@ smalti_result smalti__workers_open(smalti__workers *workers, smalti__run *run, s
     SMALTI__TRY(smalti_job_print(run->plan->asked, &json, error));
     workers->job_bytes = strlen(json);
     workers->job = memfd_create("smalti-job", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (workers->job >= 0 && write_all(workers->job, json, workers->job_bytes) &&
+    if (workers->job >= 0 && smalti__write_all(workers->job, json, workers->job_bytes) &&
         !fcntl(workers->job, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
         return SMALTI_OK;
     int failed = errno;
@@ -184,7 +171,7 @@ static int copy_input(const smalti__input *input, int from)
     int fd = memfd_create("smalti-input", MFD_CLOEXEC);
     if (fd < 0)
         return -1;
-    bool whole = from >= 0 || write_all(fd, input->data, input->size);
+    bool whole = from >= 0 || smalti__write_all(fd, input->data, input->size);
     while (whole && from >= 0) {
         ssize_t moved = sendfile(fd, from, NULL, 1 << 20);
         whole = moved >= 0 || errno == EINTR;
@@ -348,7 +335,7 @@ static outcome await(smalti__remote *remote, smalti__task *task, char end[SMALTI
     bool answered = false;
     while (!answered) {
         ssize_t got = receive(remote, LOOK_MS);
-        smalti_result stop = answered ? SMALTI_OK : smalti__stop_check(&task->stop, error);
+        smalti_result stop = smalti__stop_check(&task->stop, error);
         if (got == 0) {
             smalti__process_end(&remote->process, end);
             return DIED;
