@@ -84,7 +84,7 @@ static bool add_decimals(cli_buffer *buffer, double number)
     if (!(size >= 1e-3 && size < 1e6))
         return false;
     for (int digits = 1; digits <= 6; digits++) {
-        double scaled = nearbyint(size * powers[digits]);
+        double scaled = (double)(uint64_t)(size * powers[digits] + 0.5);
         if ((float)(scaled / powers[digits]) != (float)size)
             continue;
         uint64_t whole = (uint64_t)scaled, power = (uint64_t)powers[digits], part = whole % power;
@@ -151,12 +151,33 @@ void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size)
     }
 }
 
-/* Letters that stand in JSON as they are. */
-static size_t plain_letters(const unsigned char *p, size_t size)
+static bool is_plain(unsigned char c)
+{
+    return c - 0x20u < 0x5f && c != '"' && c != '\\';
+}
+
+/* Whether eight letters stand in JSON as they are: for each, that neither it is below 0x20, above 0x7e, a quote nor a
+ * backslash. A letter's high bit stays clear in each sum, or is found. */
+static bool all_plain(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101, high = ones * 0x80, low = word & ~high;
+    uint64_t above = low + ones * (0x80 - 0x20), delete = low + ones;
+    uint64_t quote = (low ^ ones * '"') + ones * 0x7f, backslash = (low ^ ones * '\\') + ones * 0x7f;
+    return !((word | ~(above & quote & backslash) | delete) & high);
+}
+
+/* Copies letters that stand in JSON as they are, and says how many. */
+static size_t copy_plain(char *out, const unsigned char *p, size_t size)
 {
     size_t count = 0;
-    while (count < size && p[count] - 0x20u < 0x5f && p[count] != '"' && p[count] != '\\')
-        count++;
+    for (uint64_t word; count + 8 <= size; count += 8) {
+        memcpy(&word, p + count, 8);
+        if (!all_plain(word))
+            break;
+        memcpy(out + count, &word, 8);
+    }
+    for (; count < size && is_plain(p[count]); count++)
+        out[count] = (char)p[count];
     return count;
 }
 
@@ -164,9 +185,11 @@ void cli_buffer_quoted(cli_buffer *buffer, const char *text, size_t size)
 {
     const unsigned char *p = (const unsigned char *)text;
     cli_buffer_add(buffer, "\"", 1);
-    for (size_t i = 0; i < size;) {
-        size_t plain = plain_letters(p + i, size - i);
-        cli_buffer_add(buffer, p + i, plain);
+    for (size_t i = 0;;) {
+        if (!cli_buffer_room(buffer, size - i + 1))
+            return;
+        size_t plain = copy_plain(buffer->data + buffer->size, p + i, size - i);
+        buffer->size += plain;
         i += plain;
         if (i == size)
             break;

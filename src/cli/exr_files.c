@@ -153,20 +153,32 @@ int exr_files_gather(exr_files *files, const cli_arguments *arguments, bool recu
 
 /* ---- Readers ---- */
 
+/* Before what is said of a file; left out before the first. */
+#define JSON_SEPARATOR ",\n"
+
 typedef struct file_batch {
     cli_buffer out;
-    size_t ends[BATCH]; /* in out: of each file */
     smalti_error *errors[BATCH]; /* of files that failed; owned */
     bool done;
 } file_batch;
+
+typedef struct file_reader {
+    struct file_flight *flight;
+    smalti_exr *exr; /* owned */
+    pthread_t thread;
+} file_reader;
 
 typedef struct file_flight {
     const exr_run *run;
     const exr_files *files;
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t moved; /* a batch was done or written */
+    pthread_cond_t done;  /* the batch at written was done */
+    pthread_cond_t room;  /* batches were written while readers waited */
+    size_t waiting;       /* readers, for room */
+    size_t started, most; /* readers, and how many there may be */
     size_t next;          /* first file that nobody has taken */
     size_t written;       /* files whose batches are written */
+    file_reader readers[READERS_MOST];
     file_batch ring[AHEAD];
 } file_flight;
 
@@ -180,6 +192,10 @@ static void work_batch(const exr_run *run, const exr_files *files, smalti_exr *e
     batch->out.size = 0;
     for (size_t i = first; i < first + BATCH && i < files->count; i++) {
         smalti_error error;
+        size_t before = batch->out.size;
+        if (run->json)
+            cli_buffer_text(&batch->out, JSON_SEPARATOR);
+        size_t begun = batch->out.size;
         batch->out.comma = false;
         batch->errors[i - first] = NULL;
         if (run->work(run->user, exr, files->paths[i], i, &batch->out, &error) < 0) {
@@ -189,15 +205,40 @@ static void work_batch(const exr_run *run, const exr_files *files, smalti_exr *e
             else
                 batch->out.lost = true;
         }
-        batch->ends[i - first] = batch->out.size;
+        if (batch->out.size == begun)
+            batch->out.size = before;
     }
 }
 
-typedef struct file_reader {
-    file_flight *flight;
-    smalti_exr *exr; /* owned */
-    pthread_t thread;
-} file_reader;
+static uint64_t thread_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void *reader_thread(void *user);
+
+/* One more; the lock is held. */
+static void start_reader(file_flight *flight)
+{
+    file_reader *reader = &flight->readers[flight->started];
+    reader->flight = flight;
+    if (smalti_exr_new(flight->run->options, &reader->exr, NULL) < 0)
+        return;
+    if (pthread_create(&reader->thread, NULL, reader_thread, reader))
+        smalti_exr_free(reader->exr);
+    else
+        flight->started++;
+}
+
+/* Works on a batch without the lock. True when it waited longer than it worked: for the disk, mostly. */
+static bool work_timed(file_flight *flight, smalti_exr *exr, size_t first, file_batch *batch)
+{
+    uint64_t began = cli_now_ns(), worked = thread_ns();
+    work_batch(flight->run, flight->files, exr, first, batch);
+    return cli_now_ns() - began > 2 * (thread_ns() - worked);
+}
 
 static void *reader_thread(void *user)
 {
@@ -210,14 +251,19 @@ static void *reader_thread(void *user)
     while (flight->next < flight->files->count) {
         size_t first = flight->next;
         flight->next += BATCH;
+        flight->waiting++;
         while (first - flight->written >= (size_t)AHEAD * BATCH)
-            pthread_cond_wait(&flight->moved, &flight->lock);
+            pthread_cond_wait(&flight->room, &flight->lock);
+        flight->waiting--;
         file_batch *batch = batch_of(flight, first);
         pthread_mutex_unlock(&flight->lock);
-        work_batch(flight->run, flight->files, self->exr, first, batch);
+        bool waited = work_timed(flight, self->exr, first, batch);
         pthread_mutex_lock(&flight->lock);
         batch->done = true;
-        pthread_cond_broadcast(&flight->moved);
+        if (first == flight->written)
+            pthread_cond_signal(&flight->done);
+        if (waited && flight->started < flight->most && flight->next < flight->files->count)
+            start_reader(flight);
     }
     pthread_mutex_unlock(&flight->lock);
     return NULL;
@@ -227,36 +273,33 @@ static void *reader_thread(void *user)
 
 typedef struct file_writer {
     cli_bar bar;
-    bool json, begun, lost;
+    bool begun, lost;
     int code;
 } file_writer;
 
-static void write_file(file_writer *writer, size_t index, const char *text, size_t size, smalti_error *error)
+static void write_error(file_writer *writer, smalti_error *error)
 {
-    if (size) {
-        if (writer->json && writer->begun)
-            fputs(",\n", stdout);
-        writer->begun = true;
-        fwrite(text, 1, size, stdout);
-    }
-    if (error) {
-        cli_bar_clear(&writer->bar);
-        /* a failure without a message has been told in the output */
-        int code = *error->message ? cli_complain(error) : cli_exit_code(error->code);
-        writer->code = writer->code ? writer->code : code;
-    }
-    cli_bar_event(&writer->bar,
-                  &(smalti_event){.kind = error ? SMALTI_EVENT_FAILED : SMALTI_EVENT_DONE, .task = index});
+    cli_bar_clear(&writer->bar);
+    /* a failure without a message has been told in the output */
+    int code = *error->message ? cli_complain(error) : cli_exit_code(error->code);
+    writer->code = writer->code ? writer->code : code;
+    free(error);
 }
 
-static void write_batch(file_writer *writer, const exr_files *files, size_t first, file_batch *batch)
+static void write_batch(file_writer *writer, const exr_run *run, const exr_files *files, size_t first,
+                        file_batch *batch)
 {
-    size_t from = 0;
+    size_t separator = run->json && !writer->begun ? strlen(JSON_SEPARATOR) : 0;
+    if (batch->out.size) {
+        fwrite(batch->out.data + separator, 1, batch->out.size - separator, stdout);
+        writer->begun = true;
+    }
     for (size_t i = first; i < first + BATCH && i < files->count; i++) {
-        size_t end = batch->ends[i - first];
-        write_file(writer, i, batch->out.data + from, end - from, batch->errors[i - first]);
-        free(batch->errors[i - first]);
-        from = end;
+        smalti_error *error = batch->errors[i - first];
+        smalti_event event = {.kind = error ? SMALTI_EVENT_FAILED : SMALTI_EVENT_DONE, .task = i};
+        if (error)
+            write_error(writer, error);
+        cli_bar_event(&writer->bar, &event);
     }
     writer->lost = writer->lost || batch->out.lost;
     batch->done = false;
@@ -270,12 +313,13 @@ static void write_all(file_flight *flight, file_writer *writer)
     while (flight->written < files->count) {
         file_batch *batch = batch_of(flight, flight->written);
         while (!batch->done)
-            pthread_cond_wait(&flight->moved, &flight->lock);
+            pthread_cond_wait(&flight->done, &flight->lock);
         pthread_mutex_unlock(&flight->lock);
-        write_batch(writer, files, flight->written, batch);
+        write_batch(writer, flight->run, files, flight->written, batch);
         pthread_mutex_lock(&flight->lock);
         flight->written += BATCH;
-        pthread_cond_broadcast(&flight->moved);
+        if (flight->waiting)
+            pthread_cond_broadcast(&flight->room);
     }
     pthread_mutex_unlock(&flight->lock);
 }
@@ -285,41 +329,38 @@ static void work_alone(file_flight *flight, file_writer *writer, smalti_exr *exr
 {
     for (size_t first = 0; first < flight->files->count; first += BATCH) {
         work_batch(flight->run, flight->files, exr, first, &flight->ring[0]);
-        write_batch(writer, flight->files, first, &flight->ring[0]);
+        write_batch(writer, flight->run, flight->files, first, &flight->ring[0]);
     }
 }
 
-static void work_together(file_flight *flight, file_writer *writer, smalti_exr *exr, size_t wanted)
+/* As many readers as there are processors, and more as long as they wait for the disk. */
+static void work_together(file_flight *flight, file_writer *writer, smalti_exr *exr)
 {
-    file_reader readers[READERS_MOST];
-    size_t started = 0;
+    size_t first = cli_processors();
     pthread_mutex_init(&flight->lock, NULL);
-    pthread_cond_init(&flight->moved, NULL);
-    for (; started < wanted; started++) {
-        file_reader *reader = &readers[started];
-        reader->flight = flight;
-        if (smalti_exr_new(flight->run->options, &reader->exr, NULL) < 0)
-            break;
-        if (pthread_create(&reader->thread, NULL, reader_thread, reader)) {
-            smalti_exr_free(reader->exr);
-            break;
-        }
-    }
-    if (started)
-        write_all(flight, writer);
-    else
+    pthread_cond_init(&flight->done, NULL);
+    pthread_cond_init(&flight->room, NULL);
+    pthread_mutex_lock(&flight->lock);
+    for (size_t i = 0; i < first && i < flight->most; i++)
+        start_reader(flight);
+    bool alone = !flight->started;
+    pthread_mutex_unlock(&flight->lock);
+    if (alone)
         work_alone(flight, writer, exr);
-    for (size_t i = 0; i < started; i++) {
-        pthread_join(readers[i].thread, NULL);
-        smalti_exr_free(readers[i].exr);
+    else
+        write_all(flight, writer);
+    for (size_t i = 0; i < flight->started; i++) { /* all files are taken: no more are started */
+        pthread_join(flight->readers[i].thread, NULL);
+        smalti_exr_free(flight->readers[i].exr);
     }
-    pthread_cond_destroy(&flight->moved);
+    pthread_cond_destroy(&flight->room);
+    pthread_cond_destroy(&flight->done);
     pthread_mutex_destroy(&flight->lock);
 }
 
 int exr_run_files(const exr_run *run, const exr_files *files)
 {
-    file_writer writer = {.json = run->json};
+    file_writer writer = {0};
     smalti_exr *exr;
     smalti_error error;
     if (smalti_exr_new(run->options, &exr, &error) < 0)
@@ -333,11 +374,11 @@ int exr_run_files(const exr_run *run, const exr_files *files)
     flight->run = run, flight->files = files;
     size_t most = files->count / BATCH, readers = run->readers ? run->readers : READERS;
     readers = readers < most ? readers : most;
-    readers = readers < READERS_MOST ? readers : READERS_MOST;
+    flight->most = readers < READERS_MOST ? readers : READERS_MOST;
     cli_bar_start(&writer.bar, files->count);
     writer.bar.on = writer.bar.on && !isatty(STDOUT_FILENO);
-    if (readers > 1)
-        work_together(flight, &writer, exr, readers);
+    if (flight->most > 1)
+        work_together(flight, &writer, exr);
     else
         work_alone(flight, &writer, exr);
     cli_bar_clear(&writer.bar);

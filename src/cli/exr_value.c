@@ -33,8 +33,12 @@ static void add_hex(cli_buffer *out, const uint8_t *bytes, size_t size)
 /* "12:34:56:07", with a semicolon before the frame for drop-frame time */
 static void timecode_text(const smalti_exr_timecode *time, char text[32])
 {
-    snprintf(text, 32, "%02u:%02u:%02u%c%02u", time->hours, time->minutes, time->seconds, time->drop_frame ? ';' : ':',
-             time->frame);
+    const uint32_t fields[] = {time->hours, time->minutes, time->seconds, time->frame};
+    for (int i = 0; i < 4; i++) {
+        *text++ = (char)('0' + fields[i] / 10 % 10);
+        *text++ = (char)('0' + fields[i] % 10);
+        *text++ = i == 3 ? 0 : i == 2 && time->drop_frame ? ';' : ':';
+    }
 }
 
 static void timecode_json(const smalti_exr_attribute *attribute, const char *key, cli_buffer *out)

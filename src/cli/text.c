@@ -214,10 +214,14 @@ smalti_result cli_read_job(const char *path, smalti_job **job, smalti_error *err
 
 char *cli_join(const char *folder, const char *name)
 {
-    size_t length = strlen(folder);
-    char *path = NULL;
-    if (asprintf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name) < 0)
+    size_t before = strlen(folder), size = strlen(name) + 1;
+    bool slash = before && folder[before - 1] != '/';
+    char *path = malloc(before + slash + size);
+    if (!path)
         return NULL;
+    memcpy(path, folder, before);
+    path[before] = '/';
+    memcpy(path + before + slash, name, size);
     return path;
 }
 
