@@ -13,6 +13,7 @@ typedef struct check_state {
     uint32_t part_index;
     uint32_t head_bytes;
     uint64_t pixel_bytes; /* of one pixel, all channels; 0 when some are subsampled */
+    uint64_t heads_below; /* heads of chunks that begin later are not looked at */
     uint64_t last_begin, last_end;
     bool rising, falling; /* so far the chunks of all parts stand in the order of the tables, or the other way round */
     uint64_t window_from, window_size;
@@ -144,6 +145,10 @@ static smalti_result check_chunk(check_state *state, const smalti__exr_chunk *ch
         fault(state, &check->beyond, SMALTI_EXR_TRUNCATED, entry_offset, chunk, "begins beyond the end of the file");
         return SMALTI_OK;
     }
+    if (begin >= state->heads_below) {
+        accept(state, extent, begin, begin);
+        return SMALTI_OK;
+    }
     SMALTI__TRY(look(state, begin, state->head_bytes, &bytes, error));
     smalti__exr_head_read(state->exr, part, bytes, &head);
     const int32_t tile[4] = {(int32_t)chunk->tile_x, (int32_t)chunk->tile_y, (int32_t)chunk->level_x,
@@ -262,13 +267,14 @@ static smalti_result count_overlaps(check_state *state, uint64_t chunks, uint64_
     return SMALTI_OK;
 }
 
-smalti_result smalti__exr_check(smalti_exr *exr, smalti_exr_check *check, smalti_error *error)
+smalti_result smalti__exr_check(smalti_exr *exr, uint64_t heads_below, smalti_exr_check *check, smalti_error *error)
 {
     check_state state;
     const smalti_exr_header *header = &exr->header;
     *check = (smalti_exr_check){.fault_offset = SMALTI_NO_OFFSET, .end = header->tables_end};
     memset(&state, 0, offsetof(check_state, window));
     state.exr = exr, state.check = check;
+    state.heads_below = heads_below;
     state.rising = state.falling = true;
     bool other = false;
     for (uint32_t i = 0; i < header->part_count; i++)
@@ -297,7 +303,7 @@ smalti_result smalti_exr_check_structure(smalti_exr *exr, smalti_exr_check *chec
     if (!exr->header.parts)
         return smalti__fail(error, SMALTI_E_INVALID, "no file is open to be checked");
     smalti_exr_check found;
-    SMALTI__TRY(smalti__exr_check(exr, &found, error));
+    SMALTI__TRY(smalti__exr_check(exr, UINT64_MAX, &found, error));
     *check = found;
     return SMALTI_OK;
 }

@@ -174,7 +174,7 @@ static smalti_result copy_all(copy *c)
     smalti_exr_check check;
     struct stat status;
     uint64_t old_end = edit->old_size + edit->table_size, file_bytes = edit->exr->header.file_bytes;
-    SMALTI__TRY(smalti__exr_check(edit->exr, &check, c->error));
+    SMALTI__TRY(smalti__exr_check(edit->exr, UINT64_MAX, &check, c->error));
     edit->result.way = SMALTI_EXR_COPIED;
     bool good = check.verdict == SMALTI_EXR_GOOD && !edit->foreign;
     if (edit->had_pad && good)

@@ -118,10 +118,15 @@ static smalti_result patch_tables(place *p, bool *done)
 
 /* ---- Planning ---- */
 
-/* Everything in the way of second_at and what it needs; false when the file is not one for this. */
+/* Everything in the way of second_at and what it needs; false when the file is not one for this. Only of what is moved the
+ * extent must be known: the rest is shifted as a whole, whatever it is, and a head for each of its chunks is a read of the
+ * disk for each. */
 static bool find_moved(place *p)
 {
     const smalti__exr_edit *edit = p->edit;
+    smalti_exr_check check;
+    if (smalti__exr_check(edit->exr, p->needed_to, &check, NULL) < 0 || check.verdict != SMALTI_EXR_GOOD)
+        return false;
     const smalti__exr_extent *extents = edit->exr->extents;
     p->moved_count = 0;
     p->moved_bytes = 0;
@@ -439,9 +444,9 @@ smalti_result smalti__exr_edit_place(smalti__exr_edit *edit, bool *done, smalti_
         return SMALTI_OK;
     if (status.st_blksize > (blksize_t)block)
         block = (uint64_t)status.st_blksize;
-    SMALTI__TRY(smalti__exr_check(edit->exr, &check, error));
+    SMALTI__TRY(smalti__exr_check(edit->exr, 0, &check, error));
     if (check.verdict != SMALTI_EXR_GOOD)
-        return SMALTI_OK; /* its chunks are not to be moved about */
+        return SMALTI_OK; /* its tables are not to be trusted */
     smalti_result result = prepare(&p, error);
     if (result == SMALTI_OK)
         result = patch_tables(&p, done);

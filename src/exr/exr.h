@@ -208,7 +208,9 @@ void smalti__exr_head_read(const smalti_exr *exr, const smalti_exr_part *part, c
 /* Whether the sizes in a head can be those of a chunk; *stored gets their sum. */
 bool smalti__exr_head_fits(const smalti__exr_head *head, const smalti__exr_chunk *chunk, uint64_t *stored);
 
-/* The check; afterwards exr->extents has the good chunks, part by part in the order of the tables. */
-smalti_result smalti__exr_check(smalti_exr *exr, smalti_exr_check *check, smalti_error *error);
+/* The check; afterwards exr->extents has the good chunks, part by part in the order of the tables. Chunks that begin at
+ * heads_below or later are taken to be good when their entries can be true, and their extents are empty; UINT64_MAX: every
+ * head is looked at. */
+smalti_result smalti__exr_check(smalti_exr *exr, uint64_t heads_below, smalti_exr_check *check, smalti_error *error);
 
 #endif

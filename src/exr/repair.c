@@ -72,7 +72,7 @@ static void walk(const smalti_exr *exr, uint64_t *known, uint64_t known_count, s
 static smalti_result find_chunks(smalti_exr *exr, smalti_exr_repair *repair, smalti_error *error)
 {
     smalti_exr_check check;
-    SMALTI__TRY(smalti__exr_check(exr, &check, error));
+    SMALTI__TRY(smalti__exr_check(exr, UINT64_MAX, &check, error));
     *repair = (smalti_exr_repair){.chunks = check.chunks, .kept = check.good + check.overlapping};
     SMALTI__CLEANUP_FREE uint64_t *known = malloc((check.chunks + 1) * sizeof *known);
     uint64_t count = 0;
