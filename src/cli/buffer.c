@@ -2,6 +2,7 @@
  * Text that grows in memory, and JSON in it. */
 #include "cli/buffer.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -142,8 +143,15 @@ void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size)
 {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t i = 0; i < size;) {
-        size_t length = cli_utf8_bytes(p + i, size - i);
-        if (p[i] < 0x20 || p[i] == 0x7f || !length)
+        size_t plain = i, length;
+        while (plain < size && p[plain] - 0x20u < 0x5f)
+            plain++;
+        cli_buffer_add(buffer, p + i, plain - i);
+        i = plain;
+        if (i == size)
+            break;
+        length = cli_utf8_bytes(p + i, size - i);
+        if (p[i] < 0x80 || !length)
             cli_buffer_format(buffer, "\\x%02x", p[i]);
         else
             cli_buffer_add(buffer, p + i, length);
@@ -156,28 +164,27 @@ static bool is_plain(unsigned char c)
     return c - 0x20u < 0x5f && c != '"' && c != '\\';
 }
 
-/* Whether eight letters stand in JSON as they are: for each, that neither it is below 0x20, above 0x7e, a quote nor a
- * backslash. A letter's high bit stays clear in each sum, or is found. */
-static bool all_plain(uint64_t word)
+/* The high bits of those of eight letters that do not stand in JSON as they are: below 0x20, above 0x7e, a quote, a
+ * backslash. No sum of a letter without its high bit reaches the next one. */
+static uint64_t odd_letters(uint64_t word)
 {
     const uint64_t ones = 0x0101010101010101, high = ones * 0x80, low = word & ~high;
     uint64_t above = low + ones * (0x80 - 0x20), delete = low + ones;
     uint64_t quote = (low ^ ones * '"') + ones * 0x7f, backslash = (low ^ ones * '\\') + ones * 0x7f;
-    return !((word | ~(above & quote & backslash) | delete) & high);
+    return (word | ~(above & quote & backslash) | delete) & high;
 }
 
-/* Copies letters that stand in JSON as they are, and says how many. */
-static size_t copy_plain(char *out, const unsigned char *p, size_t size)
+size_t cli_json_plain(const char *text, size_t size)
 {
     size_t count = 0;
-    for (uint64_t word; count + 8 <= size; count += 8) {
-        memcpy(&word, p + count, 8);
-        if (!all_plain(word))
-            break;
-        memcpy(out + count, &word, 8);
+    for (uint64_t word, odd; count + 8 <= size; count += 8) {
+        memcpy(&word, text + count, 8);
+        odd = odd_letters(le64toh(word));
+        if (odd)
+            return count + (size_t)__builtin_ctzll(odd) / 8;
     }
-    for (; count < size && is_plain(p[count]); count++)
-        out[count] = (char)p[count];
+    while (count < size && is_plain((unsigned char)text[count]))
+        count++;
     return count;
 }
 
@@ -186,10 +193,8 @@ void cli_buffer_quoted(cli_buffer *buffer, const char *text, size_t size)
     const unsigned char *p = (const unsigned char *)text;
     cli_buffer_add(buffer, "\"", 1);
     for (size_t i = 0;;) {
-        if (!cli_buffer_room(buffer, size - i + 1))
-            return;
-        size_t plain = copy_plain(buffer->data + buffer->size, p + i, size - i);
-        buffer->size += plain;
+        size_t plain = cli_json_plain(text + i, size - i);
+        cli_buffer_add(buffer, p + i, plain);
         i += plain;
         if (i == size)
             break;

@@ -37,6 +37,9 @@ void cli_buffer_printable(cli_buffer *buffer, const char *text, size_t size);
 /* Bytes of the UTF-8 sequence at p, of which left bytes are there; 0 when it is none. */
 size_t cli_utf8_bytes(const unsigned char *p, size_t left);
 
+/* Letters at the beginning of a text that stand in a JSON string as they are: printable ASCII but quotes and backslashes. */
+size_t cli_json_plain(const char *text, size_t size);
+
 /* JSON; key NULL: none, else plain letters that need no escapes. Commas come by themselves. Small and inline, so that the
  * length of a constant key costs nothing. */
 

@@ -67,25 +67,6 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-/* Neither control characters nor bytes that are not ASCII. */
-static bool is_plain(const char *at, size_t size)
-{
-    unsigned odd = 0;
-    for (size_t i = 0; i < size; i++) /* without a way out, so that it becomes vector code */
-        odd |= ((unsigned char)at[i] < 0x20) | ((unsigned char)at[i] >= 0x7f);
-    return !odd;
-}
-
-static bool is_utf8(const char *at, size_t size)
-{
-    for (size_t i = 0, bytes; i < size; i += bytes) {
-        bytes = cli_utf8_bytes((const unsigned char *)at + i, size - i);
-        if (!bytes || (unsigned char)at[i] < 0x20)
-            return false;
-    }
-    return true;
-}
-
 /* Behind an escape whose backslash is before at; NULL: it is none. */
 static const char *skip_escape(const char *at, const char *end)
 {
@@ -105,15 +86,17 @@ static const char *skip_string(const char *at, const char *end)
     if (at == end || *at != '"')
         return NULL;
     for (at++; at < end;) {
-        const char *quote = memchr(at, '"', (size_t)(end - at));
-        if (!quote)
-            return NULL;
-        const char *back = memchr(at, '\\', (size_t)(quote - at)), *stop = back ? back : quote;
-        if (!is_plain(at, (size_t)(stop - at)) && !is_utf8(at, (size_t)(stop - at)))
-            return NULL;
-        if (!back)
-            return quote + 1;
-        at = skip_escape(back + 1, end);
+        at += cli_json_plain(at, (size_t)(end - at));
+        if (at == end)
+            break;
+        if (*at == '"')
+            return at + 1;
+        if (*at == '\\') {
+            at = skip_escape(at + 1, end);
+        } else {
+            size_t bytes = cli_utf8_bytes((const unsigned char *)at, (size_t)(end - at));
+            at = bytes && (unsigned char)*at >= 0x20 ? at + bytes : NULL;
+        }
         if (!at)
             return NULL;
     }
