@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The deep check: what the structural one does, and then every chunk that it found good is decompressed. */
-#include "exr/pixels.h"
+#include "exr/deep.h"
 
 typedef struct deep_state {
     smalti_exr *exr;
     smalti_exr_check *check;
     smalti__exr_codec codec;
+    smalti__exr_deep deep; /* when the part has deep data */
     uint32_t part_index;
 } deep_state;
 
@@ -22,19 +23,19 @@ static void damaged(deep_state *state, const smalti__exr_chunk *chunk, uint64_t 
              state->part_index, problem);
 }
 
-/* The packed bytes behind a chunk's head, read into the reader's own buffer unless the file is in memory. */
-static smalti_result read_packed(deep_state *state, const smalti__exr_extent *extent, uint32_t head,
-                                 const uint8_t **packed, size_t *size, smalti_error *error)
+/* A chunk with its head, read into the reader's own buffer unless the file is in memory. */
+static smalti_result read_stored(deep_state *state, const smalti__exr_extent *extent, const uint8_t **stored,
+                                 smalti_error *error)
 {
     smalti_exr *exr = state->exr;
-    *size = (size_t)(extent->end - extent->begin - head);
+    size_t size = (size_t)(extent->end - extent->begin);
     if (!exr->read) {
-        *packed = exr->bytes + extent->begin + head;
+        *stored = exr->bytes + extent->begin;
         return SMALTI_OK;
     }
-    SMALTI__TRY(smalti__exr_grow(exr, &exr->packed, &exr->packed_room, *size, 1, error));
-    *packed = exr->packed;
-    return smalti__exr_read_at(exr, extent->begin + head, exr->packed, *size, error);
+    SMALTI__TRY(smalti__exr_grow(exr, &exr->packed, &exr->packed_room, size, 1, error));
+    *stored = exr->packed;
+    return smalti__exr_read_at(exr, extent->begin, exr->packed, size, error);
 }
 
 static smalti_result check_chunk(deep_state *state, const smalti__exr_chunk *chunk, const smalti__exr_extent *extent,
@@ -42,12 +43,20 @@ static smalti_result check_chunk(deep_state *state, const smalti__exr_chunk *chu
 {
     smalti_exr *exr = state->exr;
     smalti__exr_bytes bytes;
-    const uint8_t *packed = NULL;
-    const char *problem = "";
-    size_t size = 0, unpacked = (size_t)smalti__exr_chunk_bytes(chunk);
+    const uint8_t *stored = NULL;
+    const char *problem = "has an impossible size";
+    bool deep = smalti__exr_is_deep(chunk->part);
+    size_t head = smalti__exr_head_bytes(exr, chunk->part), unpacked = (size_t)smalti__exr_chunk_bytes(chunk);
+    SMALTI__TRY(read_stored(state, extent, &stored, error));
+    if (deep && !smalti__exr_deep_check_bytes(&state->deep, exr, chunk, stored + head, &unpacked)) {
+        damaged(state, chunk, extent->begin, problem);
+        return SMALTI_OK;
+    }
     SMALTI__TRY(smalti__exr_grow(exr, &exr->unpacked, &exr->unpacked_room, unpacked, 1, error));
-    SMALTI__TRY(read_packed(state, extent, smalti__exr_head_bytes(exr, chunk->part), &packed, &size, error));
-    smalti_result result = smalti__exr_codec_run(&state->codec, chunk, packed, size, exr->unpacked, &bytes, &problem);
+    smalti_result result =
+        deep ? smalti__exr_deep_check(&state->deep, exr, chunk, stored + head, exr->unpacked, &problem)
+             : smalti__exr_codec_run(&state->codec, chunk, stored + head, (size_t)(extent->end - extent->begin) - head,
+                                     exr->unpacked, &bytes, &problem);
     if (result == SMALTI_E_NOMEM)
         return smalti__fail_nomem(error, unpacked);
     if (result < 0)
@@ -62,11 +71,13 @@ static smalti_result check_part(deep_state *state, const smalti_exr_part *part, 
     char reason[80];
     smalti__exr_chunk chunk;
     smalti_result result = SMALTI_OK;
-    if (smalti__exr_codec_check(part, reason, sizeof reason) < 0) {
+    if (!smalti__exr_is_deep(part) && smalti__exr_codec_check(part, reason, sizeof reason) < 0) {
         state->check->unchecked += part->chunk_count;
         return SMALTI_OK;
     }
     SMALTI__TRY(smalti__exr_codec_open(&state->codec, part, error));
+    smalti__exr_deep_begin(&state->deep, part, NULL, 0, NULL);
+    state->deep.codec = &state->codec;
     smalti__exr_chunk_first(&chunk, part);
     do
         if (extents[chunk.index].begin)

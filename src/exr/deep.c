@@ -209,30 +209,50 @@ static void flatten_row(const smalti__exr_deep *deep, const smalti__exr_deep_sam
     }
 }
 
+/* A chunk that has been decompressed. */
+typedef struct deep_chunk {
+    const uint8_t *counts; /* of each pixel, growing along a row */
+    smalti__exr_bytes samples;
+    uint64_t sample_count;
+} deep_chunk;
+
+/* counts and samples are rooms: for the table twice, and for the samples. */
+static smalti_result unpack_chunk(const smalti__exr_deep *deep, const smalti__exr_chunk *chunk,
+                                  const smalti__exr_head *head, const uint8_t *stored, uint8_t *counts,
+                                  uint8_t *samples, deep_chunk *unpacked, const char **problem)
+{
+    smalti__exr_bytes bytes;
+    smalti__exr_cursor cursor;
+    size_t table = (size_t)(chunk->width * chunk->height) * 4;
+    *problem = "cannot be decompressed: its bytes are damaged";
+    if (!undo(deep, stored, (size_t)head->counts_bytes, counts, table, &bytes) ||
+        !undo(deep, stored + head->counts_bytes, (size_t)head->packed_bytes, samples, (size_t)head->unpacked_bytes,
+              &unpacked->samples))
+        return SMALTI_E_FORMAT;
+    smalti__exr_cursor_begin(&cursor, deep->unpack, &bytes);
+    unpacked->counts = smalti__exr_cursor_take(&cursor, table, counts + table);
+    unpacked->sample_count = head->unpacked_bytes / deep->sample_bytes;
+    *problem = "has counts of samples that contradict its size";
+    return SMALTI_OK;
+}
+
 smalti_result smalti__exr_deep_run(smalti__exr_deep *deep, const smalti_exr *exr, const smalti__exr_chunk *chunk,
                                    const uint8_t *stored, size_t stored_size, float *dst, const char **problem)
 {
     smalti__exr_head head;
-    smalti__exr_bytes counts_bytes, sample_bytes;
     smalti__exr_cursor cursor;
+    deep_chunk unpacked;
     room parts;
-    size_t pixels = (size_t)(chunk->width * chunk->height), table = pixels * 4;
     *problem = "has an impossible size";
-    if (!read_head(deep, exr, chunk, stored, &head) || pixels > deep->pixels_most ||
+    if (!read_head(deep, exr, chunk, stored, &head) || chunk->width * chunk->height > deep->pixels_most ||
         head.unpacked_bytes > deep->unpacked_most || head.counts_bytes > stored_size ||
         head.packed_bytes != stored_size - head.counts_bytes)
         return SMALTI_E_FORMAT;
     lay_out(deep, &parts);
-    size_t unpacked = (size_t)head.unpacked_bytes;
-    *problem = "cannot be decompressed: its bytes are damaged";
-    if (!undo(deep, stored, (size_t)head.counts_bytes, parts.counts, table, &counts_bytes) ||
-        !undo(deep, stored + head.counts_bytes, (size_t)head.packed_bytes, parts.samples, unpacked, &sample_bytes))
-        return SMALTI_E_FORMAT;
-    smalti__exr_cursor_begin(&cursor, deep->unpack, &counts_bytes);
-    const uint8_t *counts = smalti__exr_cursor_take(&cursor, table, parts.counts + table);
-    uint64_t left = head.unpacked_bytes / deep->sample_bytes;
-    *problem = "has counts of samples that contradict its size";
-    smalti__exr_cursor_begin(&cursor, deep->unpack, &sample_bytes);
+    SMALTI__TRY(unpack_chunk(deep, chunk, &head, stored, parts.counts, parts.samples, &unpacked, problem));
+    const uint8_t *counts = unpacked.counts;
+    uint64_t left = unpacked.sample_count;
+    smalti__exr_cursor_begin(&cursor, deep->unpack, &unpacked.samples);
     for (uint64_t y = 0; y < chunk->height; y++, counts += 4 * chunk->width) {
         smalti__exr_deep_samples row;
         uint32_t total = 0;
@@ -241,6 +261,36 @@ smalti_result smalti__exr_deep_run(smalti__exr_deep *deep, const smalti_exr *exr
         left -= total;
         take_columns(deep, &cursor, &parts, total, &row);
         flatten_row(deep, &row, counts, chunk->width, &parts, dst + y * chunk->width * deep->channels);
+    }
+    return left ? SMALTI_E_FORMAT : SMALTI_OK;
+}
+
+/* ---- The check ---- */
+
+bool smalti__exr_deep_check_bytes(const smalti__exr_deep *deep, const smalti_exr *exr, const smalti__exr_chunk *chunk,
+                                  const uint8_t *stored, size_t *bytes)
+{
+    smalti__exr_head head;
+    size_t tables;
+    return read_head(deep, exr, chunk, stored, &head) && smalti__mul(chunk->width * chunk->height, 12, &tables) &&
+           smalti__add(tables, head.unpacked_bytes, bytes);
+}
+
+smalti_result smalti__exr_deep_check(const smalti__exr_deep *deep, const smalti_exr *exr,
+                                     const smalti__exr_chunk *chunk, const uint8_t *stored, uint8_t *memory,
+                                     const char **problem)
+{
+    smalti__exr_head head;
+    deep_chunk unpacked;
+    smalti__exr_head_read(exr, deep->part, stored - smalti__exr_head_bytes(exr, deep->part), &head);
+    SMALTI__TRY(unpack_chunk(deep, chunk, &head, stored, memory, memory + chunk->width * chunk->height * 12, &unpacked,
+                             problem));
+    uint64_t left = unpacked.sample_count;
+    for (uint64_t y = 0; y < chunk->height; y++) {
+        uint32_t total = 0;
+        if (!check_counts(unpacked.counts + 4 * y * chunk->width, chunk->width, left, &total))
+            return SMALTI_E_FORMAT;
+        left -= total;
     }
     return left ? SMALTI_E_FORMAT : SMALTI_OK;
 }

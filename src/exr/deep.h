@@ -62,4 +62,13 @@ size_t smalti__exr_deep_bytes(const smalti__exr_deep *deep);
 smalti_result smalti__exr_deep_run(smalti__exr_deep *deep, const smalti_exr *exr, const smalti__exr_chunk *chunk,
                                    const uint8_t *stored, size_t stored_size, float *dst, const char **problem);
 
+/* The check of a chunk that the structural one found good, without flattening: stored is what is behind its head. The bytes of
+ * memory that it needs; false: its sizes are impossible. Then whether it can be decompressed, and its counts are those of its
+ * samples; FORMAT and *problem. */
+bool smalti__exr_deep_check_bytes(const smalti__exr_deep *deep, const smalti_exr *exr, const smalti__exr_chunk *chunk,
+                                  const uint8_t *stored, size_t *bytes);
+smalti_result smalti__exr_deep_check(const smalti__exr_deep *deep, const smalti_exr *exr,
+                                     const smalti__exr_chunk *chunk, const uint8_t *stored, uint8_t *memory,
+                                     const char **problem);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "codec.h"
 #include "exr/deep.h"
+#include "files.h"
 
 static smalti_error error;
 
@@ -353,6 +354,69 @@ TEST("counts and sizes that contradict each other are errors, or black with a wa
         free(got.data);
         make_free(&m);
     }
+}
+
+static smalti_exr_check check_all(smalti_exr *exr, const make *m)
+{
+    smalti_exr_check check;
+    CHECK_OK(smalti_exr_open_memory(exr, m->data, m->size, "a.exr", &error), error);
+    CHECK_OK(smalti_exr_check_pixels(exr, &check, &error), error);
+    CHECK_INT(check.unchecked, 0);
+    CHECK_INT(check.good + check.undecodable + check.overlapping, check.chunks);
+    return check;
+}
+
+TEST("the deep check decompresses deep chunks, and finds each that cannot be")
+{
+    smalti_exr *exr;
+    CHECK_OK(smalti_exr_new(NULL, &exr, &error), error);
+    for (int way = 0; way < 9; way++) {
+        make m;
+        make_part part = some_part;
+        part.compression = way % 3;
+        part.kind = way / 3 ? MAKE_DEEP_TILED : MAKE_DEEP_SCANLINE;
+        part.tile = 9;
+        part.mode = way / 3 == 2;
+        deep_simple(&m, part, some);
+        CHECK_INT(check_all(exr, &m).verdict, SMALTI_EXR_GOOD);
+        const char *path = file_path("deep.exr");
+        smalti_exr_check check;
+        CHECK(file_write(path, m.data, m.size));
+        CHECK_OK(smalti_exr_open(exr, path, &error), error);
+        CHECK_OK(smalti_exr_check_pixels(exr, &check, &error), error);
+        CHECK_INT(check.good, check.chunks);
+        make_free(&m);
+    }
+    for (size_t at = 0; at < 60; at++) { /* each byte of the packed counts and samples: both have a sum */
+        make m;
+        make_part part = some_part;
+        part.compression = 2;
+        deep_simple(&m, part, some);
+        m.data[chunk_at(&m, 3) + HEAD + at] ^= 1;
+        smalti_exr_check check = check_all(exr, &m);
+        CHECK_INT(check.verdict, SMALTI_EXR_DAMAGED);
+        CHECK_INT(check.undecodable, 1);
+        CHECK_INT(check.fault_offset, chunk_at(&m, 3));
+        make_free(&m);
+    }
+    for (int fault = 0; fault < 4; fault++) {
+        make m;
+        deep_simple(&m, some_part, some);
+        uint8_t *head = m.data + chunk_at(&m, 3), *counts = head + HEAD;
+        if (fault == 0)
+            memset(counts + 40, 0xff, 4); /* goes down behind it */
+        else if (fault == 1)
+            counts[TABLE - 4]++; /* more than there are */
+        else if (fault == 2)
+            memset(counts, 0, TABLE);
+        else
+            head[20]++, head[12]++; /* no whole samples, and the next chunk begins inside */
+        smalti_exr_check check = check_all(exr, &m);
+        CHECK_INT(check.undecodable, 1);
+        CHECK_HAS(check.fault, fault < 3 ? "counts of samples" : "impossible size");
+        make_free(&m);
+    }
+    smalti_exr_free(exr);
 }
 
 TEST("flipped bits and cut files are refused or decoded, never more")
