@@ -113,7 +113,7 @@ static void fault(check_state *state, uint64_t *counter, smalti_exr_verdict verd
 /* Notes that a chunk is good, and whether they still come in order. */
 static void accept(check_state *state, smalti__exr_extent *extent, uint64_t begin, uint64_t end)
 {
-    *extent = (smalti__exr_extent){begin, end};
+    *extent = (smalti__exr_extent){.begin = begin, .end = end};
     if (state->last_end) {
         state->rising = state->rising && begin >= state->last_end;
         state->falling = state->falling && end <= state->last_begin;
@@ -216,7 +216,7 @@ static smalti_result check_part(check_state *state, smalti__exr_extent *extents,
             SMALTI__TRY(smalti__exr_read_at(state->exr, entry_offset, table,
                                             (left < TABLE_BLOCK ? left : TABLE_BLOCK) * 8, error));
         uint64_t begin = smalti__le64(table + index % TABLE_BLOCK * 8);
-        extents[index] = (smalti__exr_extent){0, 0};
+        extents[index] = (smalti__exr_extent){0};
         if (!known) {
             check_other(state, index, entry_offset, begin);
             continue;
@@ -231,7 +231,7 @@ static smalti_result check_part(check_state *state, smalti__exr_extent *extents,
 
 static int by_begin(const void *a, const void *b)
 {
-    const smalti__exr_extent *x = a, *y = b;
+    const smalti__exr_extent *x = *(smalti__exr_extent *const *)a, *y = *(smalti__exr_extent *const *)b;
     return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin) : (x->end > y->end) - (x->end < y->end);
 }
 
@@ -241,28 +241,30 @@ static smalti_result count_overlaps(check_state *state, uint64_t chunks, uint64_
     smalti_exr *exr = state->exr;
     smalti_exr_check *check = state->check;
     SMALTI__TRY(smalti__exr_grow(exr, &exr->extents, &exr->extent_room, chunks * 2, sizeof *exr->extents, error));
-    smalti__exr_extent *sorted = exr->extents + chunks;
-    memcpy(sorted, exr->extents, chunks * sizeof *sorted);
+    smalti__exr_extent **sorted = (smalti__exr_extent **)(void *)(exr->extents + chunks);
+    for (uint64_t i = 0; i < chunks; i++)
+        sorted[i] = &exr->extents[i];
     qsort(sorted, chunks, sizeof *sorted, by_begin);
     uint64_t end = 0;
     *used = 0;
     for (uint64_t i = 0; i < chunks; i++) {
-        if (!sorted[i].begin)
+        if (!sorted[i]->begin)
             continue;
-        if (sorted[i].begin >= end) {
-            *used += sorted[i].end - sorted[i].begin;
-            end = sorted[i].end;
+        if (sorted[i]->begin >= end) {
+            *used += sorted[i]->end - sorted[i]->begin;
+            end = sorted[i]->end;
             continue;
         }
+        sorted[i]->overlaps = true;
         check->good--;
         check->overlapping++;
         check->verdict = SMALTI_EXR_DAMAGED;
         if (!*check->fault) {
-            check->fault_offset = sorted[i].begin;
+            check->fault_offset = sorted[i]->begin;
             snprintf(check->fault, sizeof check->fault, "a chunk begins inside another");
         }
-        *used += sorted[i].end > end ? sorted[i].end - end : 0;
-        end = sorted[i].end > end ? sorted[i].end : end;
+        *used += sorted[i]->end > end ? sorted[i]->end - end : 0;
+        end = sorted[i]->end > end ? sorted[i]->end : end;
     }
     return SMALTI_OK;
 }

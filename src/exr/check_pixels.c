@@ -80,7 +80,7 @@ static smalti_result check_part(deep_state *state, const smalti_exr_part *part, 
     state->deep.codec = &state->codec;
     smalti__exr_chunk_first(&chunk, part);
     do
-        if (extents[chunk.index].begin)
+        if (extents[chunk.index].begin && !extents[chunk.index].overlaps)
             result = check_chunk(state, &chunk, &extents[chunk.index], error);
     while (result == SMALTI_OK && smalti__exr_chunk_next(&chunk));
     smalti__exr_codec_close(&state->codec);

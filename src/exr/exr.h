@@ -186,6 +186,7 @@ uint64_t smalti__exr_samples(int64_t start, uint64_t count, int32_t sampling);
 /* Where a chunk stands; begin is 0 when it is not there, or wrong. */
 typedef struct smalti__exr_extent {
     uint64_t begin, end;
+    bool overlaps; /* begins inside another */
 } smalti__exr_extent;
 
 /* What is before a chunk's bytes. */

@@ -55,7 +55,7 @@ static void walk(const smalti_exr *exr, uint64_t *known, uint64_t known_count, s
     while (position < exr->header.file_bytes) {
         if (chunk_at(exr, position, &index, &end)) {
             if (!exr->extents[index].begin) {
-                exr->extents[index] = (smalti__exr_extent){position, end};
+                exr->extents[index] = (smalti__exr_extent){.begin = position, .end = end};
                 repair->found++;
             }
             position = end;
