@@ -131,7 +131,13 @@ static bool clone_pixels(copy *c, uint64_t block)
     return true;
 }
 
-/* Entries that are 0 stay so. */
+/* Entries that are 0 stay so, and those that no shift can make meaningful. */
+static uint64_t shifted(uint64_t begin, uint64_t shift)
+{
+    bool back = shift > INT64_MAX, wraps = back ? begin < -shift : begin + shift < begin;
+    return begin && !wraps ? begin + shift : begin;
+}
+
 static smalti_result write_head(copy *c)
 {
     smalti__exr_edit *edit = c->edit;
@@ -143,9 +149,7 @@ static smalti_result write_head(copy *c)
     SMALTI__TRY(smalti__exr_read_at(edit->exr, edit->old_size, head + edit->new_size, edit->table_size, c->error));
     for (uint64_t i = 0; i < edit->chunk_count; i++) {
         uint8_t *entry = head + edit->new_size + i * 8;
-        uint64_t begin = smalti__le64(entry);
-        if (begin)
-            smalti__put_le64(entry, begin + c->shift);
+        smalti__put_le64(entry, shifted(smalti__le64(entry), c->shift));
     }
     return smalti__exr_edit_write(edit, c->fd, 0, head, size, c->error);
 }
