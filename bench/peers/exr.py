@@ -5,6 +5,7 @@
 exr.py pixels PATH...  every channel of every part and level has to be the same, bit for bit (a NaN is a NaN)
 exr.py time PATH...    R, G, B of each file to PNG of 8 bits: processor time and peak memory, medians of alternating runs;
                        oiiotool in the two ways that it has of leaving the other channels out
+exr.py deep            deep data made here, of surfaces and of volumes that overlap, flattened by both
 
 PATH is a file or a folder. Exits with 1 when pixels differ or one cannot read what the other can."""
 import argparse
@@ -124,14 +125,81 @@ def time(arguments):
                       f"{seconds[name] / best:5.2f}")
 
 
+DEEP_SIZE, DEEP_CHANNELS = 64, ("R", "G", "B", "A", "Z", "ZBack")
+
+
+def make_deep(oiio, random, volumes):
+    """Pixels of up to 5 samples; no surface lies in a volume, since OpenImageIO puts it behind what is left of that."""
+    deep = oiio.DeepData()
+    deep.init(DEEP_SIZE * DEEP_SIZE, len(DEEP_CHANNELS), oiio.FLOAT, DEEP_CHANNELS)
+    for pixel in range(DEEP_SIZE * DEEP_SIZE):
+        count = random.randrange(6)
+        deep.set_samples(pixel, count)
+        for sample in range(count):
+            alpha, front = random.uniform(0.05, 0.95), random.uniform(1, 5)
+            back = front + random.uniform(0.1, 4) if volumes else front
+            values = [random.uniform(0, alpha) for _ in range(3)] + [alpha, front, back]
+            for channel, value in enumerate(values):
+                deep.set_deep_value(pixel, channel, sample, value)
+    return deep
+
+
+def write_deep(oiio, deep, path):
+    spec = oiio.ImageSpec(DEEP_SIZE, DEEP_SIZE, len(DEEP_CHANNELS), oiio.FLOAT)
+    spec.channelnames, spec.deep = DEEP_CHANNELS, True
+    out = oiio.ImageOutput.create(path)
+    if not (out and out.open(path, spec) and out.write_deep_image(deep)):
+        sys.exit(f"{path}: cannot be written")
+    out.close()
+
+
+def split_deep(deep):
+    """Cuts volumes where others begin and end and mixes what then lies in the same place: flatten() does not."""
+    front, back = DEEP_CHANNELS.index("Z"), DEEP_CHANNELS.index("ZBack")
+    for pixel in range(DEEP_SIZE * DEEP_SIZE):
+        cuts = {deep.deep_value(pixel, c, s) for s in range(deep.samples(pixel)) for c in (front, back)}
+        for cut in sorted(cuts):
+            deep.split(pixel, cut)
+        deep.sort(pixel)
+        deep.merge_overlaps(pixel)
+
+
+def flatten(arguments):
+    import random
+
+    import numpy as np
+    import OpenImageIO as oiio
+
+    bad = False
+    random = random.Random(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for volumes in (False, True):
+            # names of their own: OpenImageIO keeps what it read of a name
+            source, split, flat = (os.path.join(folder, f"{name}{volumes}.exr") for name in ("deep", "split", "flat"))
+            write_deep(oiio, make_deep(oiio, random, volumes), source)
+            deep = oiio.ImageInput.open(source).read_native_deep_image()
+            split_deep(deep)
+            write_deep(oiio, deep, split)
+            theirs = oiio.ImageBufAlgo.flatten(oiio.ImageBuf(split))
+            subprocess.run([arguments.smalti, "run", source, "--flatten-deep", "--exr-samples", "float", "--overwrite",
+                            "-o", flat], check=True)
+            ours = oiio.ImageBuf(flat)
+            pixels = [np.stack([image.get_pixels(oiio.FLOAT)[..., image.spec().channelnames.index(c)] for c in "RGBA"])
+                      for image in (ours, theirs)]
+            worst = float(np.abs(pixels[0] - pixels[1]).max())
+            bad = bad or not worst < 1e-5
+            print(f"{'volumes' if volumes else 'surfaces':10} largest difference {worst:.2g}")
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["pixels", "time"])
-    parser.add_argument("paths", nargs="+")
+    parser.add_argument("what", choices=["pixels", "time", "deep"])
+    parser.add_argument("paths", nargs="*")
     parser.add_argument("--smalti", default=str(ROOT / "build" / "smalti"))
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
-    return compare(arguments) if arguments.what == "pixels" else time(arguments)
+    return {"pixels": compare, "time": time, "deep": flatten}[arguments.what](arguments)
 
 
 if __name__ == "__main__":
