@@ -8,6 +8,7 @@
 /* Ways to read a header; and the check, which goes further. */
 typedef enum bench_level {
     BENCH_WHOLE,   /* the whole file, as tools do that know no better */
+    BENCH_PAGE,    /* open, read a page, close: what no reader of single files can be below */
     BENCH_LIBRARY, /* OpenEXRCore */
     BENCH_MAP,     /* our parser over a map */
     BENCH_READER,  /* our reader */

@@ -284,7 +284,7 @@ test_run_pictures() {
 # bench exr makes a set, and measures every level of it
 test_bench() {
     run 0 "$smalti" bench exr set --make small --count 12 --rounds 1 --no-peers --json --page page.html
-    json out 'd["files"] == 12 and [x["cache"] for x in d["levels"]] == ["warm"] * 6 + ["cold"] * 6'
+    json out 'd["files"] == 12 and [x["cache"] for x in d["levels"]] == ["warm"] * 7 + ["cold"] * 7'
     json out 'all(x["failed"] == 0 and x["files"] == 12 and x["peak_bytes"] > 0 for x in d["levels"])'
     json out '[x["read_bytes"] for x in d["levels"] if x["name"] == "smalti"] == [12 * 4096] * 2'
     has page.html "<svg" "Time per file, warm cache"
