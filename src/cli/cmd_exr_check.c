@@ -207,8 +207,11 @@ static int run(const cli_arguments *arguments)
         fputs("[", stdout);
     else
         printf(row, "VERDICT", "GOOD", "CHUNKS"), puts("FILE");
+    /* chunks of 256 rows of many channels, decompressed */
+    const smalti_exr_options limits = {.size = sizeof limits, .max_bytes = work.deep ? (uint64_t)1 << 30 : 0};
     int failed = exr_run_files(&(exr_run){.work = check_one,
                                           .user = &work,
+                                          .options = &limits,
                                           .readers = (uint32_t)cli_number(arguments, "readers", 0),
                                           .json = work.json},
                                &files);

@@ -75,7 +75,14 @@ static smalti_result check_part(deep_state *state, const smalti_exr_part *part, 
         state->check->unchecked += part->chunk_count;
         return SMALTI_OK;
     }
+    smalti_exr *exr = state->exr;
+    size_t codec_bytes = smalti__exr_codec_bytes(part, smalti__exr_chunk_most(part));
+    if (codec_bytes > exr->options.max_bytes - exr->held_bytes)
+        return smalti__exr_fail(exr, error, SMALTI_E_LIMIT, SMALTI_NO_OFFSET,
+                                "to decompress part %u takes more memory than the limit of %llu bytes",
+                                state->part_index, (unsigned long long)exr->options.max_bytes);
     SMALTI__TRY(smalti__exr_codec_open(&state->codec, part, error));
+    exr->held_bytes += codec_bytes;
     smalti__exr_deep_begin(&state->deep, part, NULL, 0, NULL);
     state->deep.codec = &state->codec;
     smalti__exr_chunk_first(&chunk, part);
@@ -84,6 +91,7 @@ static smalti_result check_part(deep_state *state, const smalti_exr_part *part, 
             result = check_chunk(state, &chunk, &extents[chunk.index], error);
     while (result == SMALTI_OK && smalti__exr_chunk_next(&chunk));
     smalti__exr_codec_close(&state->codec);
+    exr->held_bytes -= codec_bytes;
     return result;
 }
 

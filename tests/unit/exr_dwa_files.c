@@ -53,6 +53,19 @@ TEST("a deep check decodes them, and finds what is damaged")
     }
 }
 
+TEST("a deep check holds what decompressing takes against its limit")
+{
+    const smalti_exr_options options = {.size = sizeof options, .max_bytes = 300 << 10};
+    smalti_exr *exr;
+    smalti_exr_check check;
+    CHECK_OK(smalti_exr_new(&options, &exr, &error), error);
+    CHECK_OK(smalti_exr_open_memory(exr, dwa_files[0].written, dwa_files[0].written_size, "in", &error), error);
+    CHECK_INT(smalti_exr_check_pixels(exr, &check, &error), SMALTI_E_LIMIT);
+    CHECK_HAS(error.message, "to decompress part 0 takes more memory");
+    CHECK_OK(smalti_exr_check_structure(exr, &check, &error), error);
+    smalti_exr_free(exr);
+}
+
 TEST("the memory for DWA is part of what a decoder says that it needs")
 {
     smalti__source source;
