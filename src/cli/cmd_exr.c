@@ -33,7 +33,8 @@ static const cli_option info_options[] = {
      .placeholder = "N",
      .min = 1,
      .max = 64,
-     .summary = "files read at the same time (default 16; they wait for the disk more than they compute)"},
+     .summary = "most files read at the same time (default 16); as many as there are processors, and more while they "
+                "wait for the disk"},
     {0},
 };
 
