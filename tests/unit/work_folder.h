@@ -12,20 +12,20 @@
 static char folder[64];
 
 /* Makes it and goes there. */
-static void make_folder(void)
+static inline void make_folder(void)
 {
     snprintf(folder, sizeof folder, "/tmp/smalti-test-XXXXXX");
     CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0);
 }
 
-static void remove_folder(void)
+static inline void remove_folder(void)
 {
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     CHECK(chdir("/") == 0 && system(command) == 0);
 }
 
-static void put(const char *path, const void *data, size_t size)
+static inline void put(const char *path, const void *data, size_t size)
 {
     FILE *file = fopen(path, "wb");
     CHECK(file != NULL && fwrite(data, 1, size, file) == size);
@@ -33,7 +33,7 @@ static void put(const char *path, const void *data, size_t size)
 }
 
 /* To be freed. */
-static void *get(const char *path, size_t *size)
+static inline void *get(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     if (!file)
