@@ -8,7 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "pipeline/plan.h"
 
 enum { DESCRIPTORS_USUAL = 64, FIRST_OF_LANDLOCK_NET = 4, FIRST_OF_LANDLOCK_SCOPE = 6 };
 
@@ -47,9 +50,16 @@ static int enter_landlock(void)
     return failed;
 }
 
+/* A lower one that holds already is kept: only root could raise it, and nobody should. */
 static int limit(int resource, uint64_t most)
 {
-    const struct rlimit limits = {most, most};
+    struct rlimit limits;
+    if (getrlimit((__rlimit_resource_t)resource, &limits))
+        return errno;
+    if (limits.rlim_max > most)
+        limits.rlim_max = most;
+    if (limits.rlim_cur > most)
+        limits.rlim_cur = most;
     return setrlimit((__rlimit_resource_t)resource, &limits) ? errno : 0;
 }
 
@@ -101,6 +111,49 @@ void smalti__jail_enter(const smalti__jail *jail, smalti__jail_state *state)
     failed[SMALTI__JAIL_LIMITS] = set_limits(jail);
     failed[SMALTI__JAIL_SECCOMP] = smalti__jail_filter();
 }
+
+/* ---- What a job bounds ---- */
+
+/* Of the largest samples, four floats, 16 bytes; and 16 more for what a format says of each row, if the image has one
+ * column. No output is larger than a tebibyte, also where a job has no limit on pixels. */
+enum { PIXEL_BYTES_MOST = 32, METADATA_BLOCKS = 4, FILE_SLACK = 1 << 20 };
+static const uint64_t file_bytes_most = (uint64_t)1 << 40;
+
+static uint64_t file_bound(const smalti__limits *limits, bool animated)
+{
+    uint64_t frames = !animated ? 1 : limits->frames ? limits->frames : UINT32_MAX;
+    size_t bytes;
+    if (!limits->pixels || !smalti__mul(limits->pixels, PIXEL_BYTES_MOST, &bytes) ||
+        !smalti__mul(bytes, frames, &bytes) ||
+        !smalti__add(bytes, METADATA_BLOCKS * limits->metadata_bytes + FILE_SLACK, &bytes))
+        return file_bytes_most;
+    return bytes < file_bytes_most ? bytes : file_bytes_most;
+}
+
+/* All processors for the deadline, a second of grace and one that seconds are rounded by, of each task; and what was used
+ * before, when kernels were compiled. */
+enum { TASK_SECONDS = 2, LIFE_SECONDS = 10 };
+
+static uint64_t cpu_bound(uint64_t task_ms, uint64_t tasks)
+{
+    long processors = sysconf(_SC_NPROCESSORS_CONF);
+    struct timespec used = {0};
+    size_t seconds;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    if (!task_ms || !tasks ||
+        !smalti__mul((task_ms / 1000 + TASK_SECONDS) * (processors > 0 ? (size_t)processors : 1), tasks, &seconds) ||
+        !smalti__add(seconds, (size_t)used.tv_sec + LIFE_SECONDS, &seconds))
+        return 0;
+    return seconds;
+}
+
+void smalti__jail_bound(smalti__jail *jail, const smalti_plan *plan, uint64_t tasks)
+{
+    jail->file_bytes = file_bound(&plan->limits, plan->job->settings.frames == SMALTI__FRAMES_ALL);
+    jail->cpu_seconds = cpu_bound(plan->limits.task_ms, tasks);
+}
+
+/* ---- What is told ---- */
 
 static const struct {
     const char *name, *what;

@@ -6,6 +6,7 @@
 #ifndef SMALTI_SRC_JAIL_H
 #define SMALTI_SRC_JAIL_H
 
+#include <smalti/job.h>
 #include <smalti/worker.h>
 
 #include "base/base.h"
@@ -15,7 +16,7 @@ typedef struct smalti__jail {
     size_t keep_count;
     uint64_t memory_bytes; /* private memory that may be written (RLIMIT_DATA); 0: no limit */
     uint64_t file_bytes;   /* of any file that is written; 0: no limit */
-    uint64_t cpu_seconds;  /* of the process's whole life; 0: no limit */
+    uint64_t cpu_seconds;  /* of the process's whole life, from its start; it is killed then. 0: no limit */
     uint32_t descriptors;  /* open at a time; 0: 64 */
 } smalti__jail;
 
@@ -39,6 +40,10 @@ typedef struct smalti__jail_state {
 /* Puts the calling process into the jail. Only the calling thread may exist, unless none of the others matters. Makes
  * nothing but system calls. Everything that can be enforced is, whatever else cannot. */
 void smalti__jail_enter(const smalti__jail *jail, smalti__jail_state *state);
+
+/* The bounds that a job gives: of files by its limits on images, and, where its tasks have a deadline, of processor time by
+ * how many of them there will be. tasks 0: not known, no such limit. Other fields stay. */
+void smalti__jail_bound(smalti__jail *jail, const smalti_plan *plan, uint64_t tasks);
 
 /* UNSUPPORTED, naming it, when something is not in force. */
 smalti_result smalti__jail_require(const smalti__jail_state *state, smalti_error *error);

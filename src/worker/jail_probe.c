@@ -75,6 +75,15 @@ static int raise_limit(void)
     return syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, NULL) ? errno : 0;
 }
 
+/* Of the child; made before the jail, where none can be. */
+static int grown_fd = -1;
+enum { FILE_BYTES = 1 << 20 };
+
+static int grow_file(void)
+{
+    return pwrite(grown_fd, "", 1, FILE_BYTES) < 0 && errno == EFBIG ? EFBIG : 0;
+}
+
 static const struct attempt {
     const char *name, *what;
     int (*try)(void);
@@ -88,6 +97,7 @@ static const struct attempt {
     {"kill", "signal another process", signal_parent},
     {"code", "make memory executable", new_code},
     {"rlimit", "raise a limit", raise_limit},
+    {"grow", "write a file beyond its limit", grow_file},
     {"exec", "run a program", run_program}, /* last: it would be gone */
 };
 
@@ -99,8 +109,14 @@ typedef struct outcome {
 static void child_main(int fd)
 {
     outcome found = {0};
-    const smalti__jail jail = {
-        .keep = &fd, .keep_count = 1, .memory_bytes = (uint64_t)1 << 30, .file_bytes = 1 << 20, .cpu_seconds = 10};
+    signal(SIGXFSZ, SIG_IGN);
+    grown_fd = (int)syscall(SYS_memfd_create, "smalti-probe", MFD_CLOEXEC);
+    const int keep[] = {fd < grown_fd ? fd : grown_fd, fd < grown_fd ? grown_fd : fd};
+    const smalti__jail jail = {.keep = grown_fd < 0 ? &fd : keep,
+                               .keep_count = grown_fd < 0 ? 1 : 2,
+                               .memory_bytes = (uint64_t)1 << 30,
+                               .file_bytes = FILE_BYTES,
+                               .cpu_seconds = 10};
     smalti__jail_enter(&jail, &found.state);
     for (size_t i = 0; i < SMALTI__COUNT(attempts); i++)
         found.attempts[i] = attempts[i].try();

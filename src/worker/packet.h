@@ -38,6 +38,7 @@ typedef struct smalti__packet_error {
 typedef struct smalti__packet_start {
     uint32_t kind, version;
     uint64_t job_bytes, memory_bytes, strip_rows;
+    uint64_t tasks; /* of the run, at most; 0: not known */
     uint32_t jobs, lanes, spare_lanes, has_output;
 } smalti__packet_start;
 

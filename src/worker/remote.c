@@ -92,6 +92,7 @@ static void greet(smalti__remote *remote)
         .job_bytes = workers->job_bytes,
         .memory_bytes = run->options.memory_bytes,
         .strip_rows = run->options.strip_rows,
+        .tasks = run->plan->job->input_count,
         .jobs = run->options.jobs,
         .lanes = run->lanes,
         .spare_lanes = run->spare_lanes,

@@ -112,11 +112,11 @@ static smalti_result open_lane(worker *self, const smalti__packet_start *start, 
     return smalti__lane_open(&self->lane, &self->run, error);
 }
 
-static void enter_jail(const worker *self, smalti__packet_ready *ready)
+static void enter_jail(const worker *self, const smalti__packet_start *start, smalti__packet_ready *ready)
 {
     smalti__jail_state state = {0};
     const int keep[] = {0, 1, 2, self->socket};
-    const smalti__jail jail = {
+    smalti__jail jail = {
         .keep = keep,
         .keep_count = SMALTI__COUNT(keep),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* whose shadow would count */
@@ -124,6 +124,7 @@ static void enter_jail(const worker *self, smalti__packet_ready *ready)
 #endif
         .descriptors = JAIL_DESCRIPTORS,
     };
+    smalti__jail_bound(&jail, self->plan, start->tasks);
     smalti__jail_enter(&jail, &state);
     memcpy(ready->failed, state.failed, sizeof ready->failed);
 }
@@ -279,7 +280,7 @@ static smalti_result begin(worker *self, smalti_error *error)
     if (result == SMALTI_OK)
         result = open_lane(self, &start, error);
     if (result == SMALTI_OK)
-        enter_jail(self, &ready);
+        enter_jail(self, &start, &ready);
     smalti__packet_error_set(&ready.error, result, error);
     send_or_end(self, &ready, sizeof ready);
     return result;

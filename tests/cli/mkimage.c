@@ -2,13 +2,16 @@
  * Makes and compares images for the tests of the command, by the public library.
  *   mkimage make FILE WIDTH HEIGHT [CHANNELS [BITS]]    a pattern, 8 or 16 bits
  *   mkimage same FILE FILE                              exits 0 when the decoded pixels are the same
- *   mkimage links FILE FOLDER COUNT                     COUNT names for one file: FOLDER/000000.png … */
+ *   mkimage links FILE FOLDER COUNT                     COUNT names for one file: FOLDER/000000.png …
+ *   mkimage without-landlock PROGRAM [ARGUMENT]...      runs it as on a system that lacks landlock */
 #include <smalti/smalti.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "no_landlock.h"
 
 static int fail(const smalti_error *error)
 {
@@ -65,6 +68,14 @@ static int links(const char *file, const char *folder, int count)
     return 0;
 }
 
+static int run_without_landlock(char **arguments)
+{
+    if (without_landlock())
+        execv(arguments[0], arguments);
+    perror(arguments[0]);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -74,6 +85,9 @@ int main(int argc, char **argv)
         return same(argv[2], argv[3]);
     if (!strcmp(what, "links") && argc == 5)
         return links(argv[2], argv[3], atoi(argv[4]));
-    fprintf(stderr, "mkimage: make FILE W H [CHANNELS [BITS]] | same FILE FILE | links FILE FOLDER COUNT\n");
+    if (!strcmp(what, "without-landlock") && argc > 2)
+        return run_without_landlock(argv + 2);
+    fprintf(stderr, "mkimage: make FILE W H [CHANNELS [BITS]] | same FILE FILE | links FILE FOLDER COUNT | "
+                    "without-landlock PROGRAM [ARGUMENT]...\n");
     return 2;
 }

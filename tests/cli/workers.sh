@@ -67,10 +67,27 @@ test_explain() {
     has out "seccomp" "landlock" "open a file"
     run 0 "$smalti" worker --explain-jail --json
     json out 'isinstance(d["complete"], bool) and len(d["facilities"]) == 8 and len(d["attempts"]) >= 9'
+    has out '"grow"'
     run 9 "$smalti" worker --serve 99
     has err "no socket of a run"
     run 4 "$smalti" run x.png -k invert -o o --at moon
     has err "threads" "workers"
+}
+
+# what the system lacks is told once, and is an error when all of the jail is required
+test_required() {
+    mkdir in
+    "$mkimage" make a.png 40 30
+    "$mkimage" links a.png in 20
+    run 0 "$mkimage" without-landlock "$smalti" run in -k invert -o made -j 2 --at workers
+    equal "$(grep -c 'the jail is not complete: landlock' err)" 1
+    equal "$(ls made | wc -l)" 20
+    run 4 "$mkimage" without-landlock "$smalti" run a.png -k invert -o none --at workers --require-jail
+    has err "a.png" "the jail is not complete: landlock"
+    [ ! -e none/a.png ]
+    run 4 "$mkimage" without-landlock "$smalti" worker --explain-jail --require-jail
+    has out "landlock" "MISSING" "not complete"
+    run 0 "$mkimage" without-landlock "$smalti" worker --explain-jail
 }
 
 run_tests

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,6 +132,97 @@ TEST("no file grows beyond its limit")
     CHECK(fd > 2);
     CHECK_INT(run_child(write_much, &fd), 0);
     close(fd);
+}
+
+static int keep_lower(void *argument)
+{
+    int fd = *(int *)argument, keep[] = {0, 1, 2, fd};
+    const struct rlimit lower = {1 << 12, 1 << 16};
+    smalti__jail_state state;
+    const smalti__jail jail = {.keep = keep, .keep_count = 4, .file_bytes = 1 << 20};
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &lower))
+        return 1;
+    smalti__jail_enter(&jail, &state);
+    if (state.failed[SMALTI__JAIL_LIMITS])
+        return 2;
+    return pwrite(fd, "", 1, (1 << 12) - 1) == 1 && pwrite(fd, "", 1, 1 << 12) < 0 && errno == EFBIG ? 0 : 3;
+}
+
+TEST("a limit that is lower already stays, and does not make the jail incomplete")
+{
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    CHECK(fd > 2);
+    CHECK_INT(run_child(keep_lower, &fd), 0);
+    close(fd);
+}
+
+__attribute__((noreturn)) static void use_processor(void)
+{
+    smalti__jail_state state;
+    const smalti__jail jail = {.keep = standard, .keep_count = 3, .cpu_seconds = 1};
+    smalti__jail_enter(&jail, &state);
+    signal(SIGXCPU, SIG_IGN); /* cannot help */
+    for (volatile unsigned i = 0;; i++)
+        ;
+}
+
+TEST("a process that has used its processor time is killed, whatever it thinks of signals")
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0)
+        use_processor();
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Of a job with these keys. */
+static smalti__jail bound_by(const char *const keys[], uint64_t tasks)
+{
+    smalti__jail jail = {.descriptors = 7};
+    smalti_job *job;
+    smalti_plan *plan;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    for (size_t i = 0; keys[i]; i += 2)
+        CHECK_OK(smalti_job_set(job, keys[i], keys[i + 1], &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    smalti__jail_bound(&jail, plan, tasks);
+    smalti_plan_free(plan);
+    smalti_job_free(job);
+    CHECK_INT(jail.descriptors, 7);
+    return jail;
+}
+
+TEST("a job's limits bound files and processor time, and never leave files without a bound")
+{
+    static const char *const none[] = {NULL}, *const strict[] = {"limits.preset", "strict", NULL},
+                             *const lenient[] = {"limits.preset", "lenient", NULL},
+                             *const frames[] = {"limits.pixels",
+                                                "1000",
+                                                "limits.frames",
+                                                "500",
+                                                "input.frames",
+                                                "all",
+                                                "limits.metadata",
+                                                "1",
+                                                NULL},
+                             *const most[] = {"limits.pixels", "288230376151711743", "input.frames", "all", NULL};
+    const uint64_t tebibyte = (uint64_t)1 << 40;
+    uint64_t usual = bound_by(none, 3).file_bytes;
+    CHECK(usual > (uint64_t)268402689 * 16 && usual < (uint64_t)16 << 30);
+    CHECK(bound_by(strict, 3).file_bytes < usual);
+    CHECK_INT(bound_by(lenient, 3).file_bytes, tebibyte);
+    CHECK_INT(bound_by(frames, 3).file_bytes, 1000 * 32 * 500 + 4 + (1 << 20));
+    CHECK_INT(bound_by(most, 3).file_bytes, tebibyte);
+    CHECK_INT(bound_by(none, 3).cpu_seconds, 0); /* no deadline */
+    CHECK_INT(bound_by(strict, 0).cpu_seconds, 0); /* nobody knows how many */
+    uint64_t one = bound_by(strict, 1).cpu_seconds, thousand = bound_by(strict, 1000).cpu_seconds;
+    uint64_t processors = (uint64_t)sysconf(_SC_NPROCESSORS_CONF);
+    CHECK(one >= 30 * processors && one < 300 + 60 * processors);
+    CHECK(thousand >= 30000 * processors && thousand < 33000 * processors);
 }
 
 /* ---- work ---- */

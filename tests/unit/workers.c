@@ -11,6 +11,7 @@
 
 #include "test.h"
 #include "files.h"
+#include "no_landlock.h"
 #include "decode/decode.h"
 #include "worker/packet.h"
 
@@ -22,6 +23,8 @@ __attribute__((constructor)) static void serve(int argc, char **argv)
     if (argc != 4 || strcmp(argv[1], "worker") || strcmp(argv[2], "--serve"))
         return;
     smalti_error why;
+    if (getenv("SMALTI_TEST_NO_LANDLOCK"))
+        without_landlock();
     _exit(smalti_worker_serve(atoi(argv[3]), &why) < 0 ? 99 : 0);
 }
 
@@ -45,6 +48,19 @@ static smalti_result take_memory(smalti_error *why)
         block[0] = 1;
     }
     return smalti__fail(why, SMALTI_E_FORMAT, "memory has no end");
+}
+
+/* Of the first file that can be written, which is the output's. The test says where it has to end. */
+static smalti_result write_beyond(smalti__source *source, smalti_error *why)
+{
+    const char *text = getenv("SMALTI_TEST_FILE_BYTES");
+    off_t most = text ? atoll(text) : 0;
+    for (int fd = 4; fd < 16; fd++)
+        if (pwrite(fd, "x", 1, most - 1) == 1)
+            return pwrite(fd, "x", 1, most) < 0 && errno == EFBIG
+                       ? smalti__source_fail(source, why, SMALTI_E_UNSUPPORTED, SMALTI_NO_OFFSET, "files end")
+                       : smalti__fail(why, SMALTI_E_INVALID, "files do not end");
+    return smalti__fail(why, SMALTI_E_INVALID, "there is no file, or it ends too early");
 }
 
 __attribute__((noreturn)) static void lie(const smalti__source *source)
@@ -75,6 +91,8 @@ static smalti_result open_misbehaving(smalti__source *source, const smalti__deco
         _exit(7);
     case 'm':
         return take_memory(why);
+    case 'w':
+        return write_beyond(source, why);
     case 'l':
         lie(source);
     case 'o':
@@ -138,7 +156,7 @@ typedef struct seen {
     int done, failed, warned;
     uint32_t children_most;
     smalti_result codes[8192]; /* by task */
-    char messages[16][496];
+    char messages[16][496], warning[496];
     char told[16][1024]; /* of the first tasks, what else their events say */
     smalti_cancel *cancel; /* requested by the first that starts */
 } seen;
@@ -151,6 +169,8 @@ static void watch(void *user, const smalti_event *event)
     self->done += event->kind == SMALTI_EVENT_DONE;
     self->failed += event->kind == SMALTI_EVENT_FAILED;
     self->warned += event->kind == SMALTI_EVENT_WARNING;
+    if (event->kind == SMALTI_EVENT_WARNING)
+        snprintf(self->warning, sizeof self->warning, "%s", event->error->message);
     if (event->kind == SMALTI_EVENT_FAILED && event->task < SMALTI__COUNT(self->codes))
         self->codes[event->task] = event->error->code;
     if (event->task >= SMALTI__COUNT(self->told) || event->kind < SMALTI_EVENT_DONE)
@@ -169,7 +189,7 @@ static void watch(void *user, const smalti_event *event)
                          event->outputs[i].quality, event->outputs[i].score);
 }
 
-static smalti_result run(smalti_job *job, smalti_place at, seen *self)
+static smalti_result run_as(smalti_job *job, smalti_place at, bool require_jail, seen *self)
 {
     smalti_plan *plan;
     smalti_cancel *cancel = self->cancel;
@@ -180,13 +200,19 @@ static smalti_result run(smalti_job *job, smalti_place at, seen *self)
                                         .event = watch,
                                         .user = self,
                                         .at = at,
-                                        .worker_program = "/proc/self/exe"};
+                                        .worker_program = "/proc/self/exe",
+                                        .require_jail = require_jail};
     memset(self, 0, sizeof *self);
     self->cancel = cancel;
     CHECK_OK(smalti_plan_new(job, &plan, &error), error);
     smalti_result result = smalti_plan_run(plan, &options, NULL, &error);
     smalti_plan_free(plan);
     return result;
+}
+
+static smalti_result run(smalti_job *job, smalti_place at, seen *self)
+{
+    return run_as(job, at, false, self);
 }
 
 /* What a run must not change: open descriptors, and that there are no children. */
@@ -333,6 +359,58 @@ TEST("memory ends for a worker where the run's budget does")
     smalti_job_free(job);
     CHECK_HAS(self.messages[0], "memory.bad: no memory for 67108864 bytes");
     CHECK_INT(file_count(file_path("memory")), 0);
+}
+
+TEST("a worker can write no larger file than its job's limits allow an output to be")
+{
+    static seen self;
+    char text[32];
+    smalti__jail jail = {0};
+    smalti_job *job;
+    smalti_plan *plan;
+    CHECK_OK(smalti_job_new(&job, &error), error);
+    CHECK_OK(smalti_job_set(job, "limits.pixels", "1000", &error), error);
+    CHECK_OK(smalti_job_input_add(job, put_bad("write.bad", "w"), &error), error);
+    CHECK_OK(smalti_job_set(job, "output.dir", file_path("beyond"), &error), error);
+    CHECK_OK(smalti_job_set(job, "output.format", "png", &error), error);
+    CHECK_OK(smalti_plan_new(job, &plan, &error), error);
+    smalti__jail_bound(&jail, plan, 1);
+    smalti_plan_free(plan);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)jail.file_bytes);
+    setenv("SMALTI_TEST_FILE_BYTES", text, 1);
+    self.cancel = NULL;
+    CHECK_INT(run(job, SMALTI_AT_WORKERS, &self), SMALTI_E_UNSUPPORTED);
+    unsetenv("SMALTI_TEST_FILE_BYTES");
+    smalti_job_free(job);
+    CHECK_HAS(self.messages[0], "write.bad: files end");
+    CHECK_INT(file_count(file_path("beyond")), 0);
+}
+
+TEST("what the system lacks of the jail is told once in a run, or is an error when all of it is required")
+{
+    static seen self;
+    int descriptors = open_descriptors();
+    size_t count = SMALTI__COUNT(mixed) - 1;
+    smalti_job *job = mixed_job(false);
+    CHECK_OK(smalti_job_set(job, "output.dir", file_path("jail"), &error), error);
+    CHECK_OK(smalti_job_set(job, "output.format", "png", &error), error);
+    setenv("SMALTI_TEST_NO_LANDLOCK", "1", 1);
+    self.cancel = NULL;
+    CHECK_OK(run(job, SMALTI_AT_WORKERS, &self), error);
+    CHECK_INT(self.done, count);
+    CHECK_INT(self.warned, 1); /* of three lanes, each with a worker */
+    CHECK_HAS(self.warning, "the jail is not complete: landlock: Function not implemented");
+    CHECK_OK(smalti_job_set(job, "output.dir", file_path("no-jail"), &error), error);
+    CHECK_INT(run_as(job, SMALTI_AT_WORKERS, true, &self), SMALTI_E_UNSUPPORTED);
+    CHECK_INT(self.done, 0);
+    CHECK_INT(self.failed, count);
+    CHECK_INT(self.warned, 0);
+    for (size_t i = 0; i < count; i++)
+        CHECK_HAS(self.messages[i], "the jail is not complete: landlock: Function not implemented");
+    CHECK(file_count(file_path("no-jail")) <= 0);
+    unsetenv("SMALTI_TEST_NO_LANDLOCK");
+    smalti_job_free(job);
+    check_left(descriptors);
 }
 
 TEST("a decoder that hangs is ended at its task's deadline, and not tried again")
