@@ -228,7 +228,7 @@ typedef struct smalti_run_options {
     smalti_cancel *cancel; /**< borrowed; NULL: cannot be cancelled */
     smalti_event_fn event; /**< NULL: none */
     void *user; /**< handed to event */
-    smalti_place at; /**< default: threads. The outputs are the same. Only smalti_plan_run and _run_memory look at it */
+    smalti_place at; /**< default: threads. The outputs are the same. Only smalti_plan_run, _run_items and _run_memory look at it */
     const char *worker_program; /**< started as "PROGRAM worker --serve N", which is to call smalti_worker_serve(N):
                                    default "smalti", looked for in PATH */
     bool require_jail; /**< a worker that cannot be jailed in all ways there are is an error, not a warning */
@@ -268,6 +268,31 @@ SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_memory(const smalti_p
                                                                   size_t size, const char *name, void **out,
                                                                   size_t *out_size, smalti_stats *stats,
                                                                   smalti_error *error);
+
+/** An input that is no part of the job, and where its output goes. */
+typedef struct smalti_item {
+    size_t size; /**< sizeof(smalti_item) */
+    const char *path; /**< a file; NULL: data */
+    const void *data; /**< an encoded file in memory; borrowed until the run ends */
+    size_t data_size;
+    const char *name; /**< of data, in messages and events; NULL: "memory" */
+    /** A file, which appears whole or not at all; NULL: out, or no output: then only measures are made. */
+    const char *output;
+    /** An encoded file in memory: *out, owned by the caller (free()), and *out_size are stored before the item's event
+     * DONE is sent, and are not touched when it fails. Both or none. */
+    void **out;
+    size_t *out_size;
+} smalti_item;
+
+/**
+ * Runs the plan's steps on these items; its own inputs and the place of its outputs are not used. Otherwise as
+ * smalti_plan_run, with the index of an item in its events: lanes, and their workers, go from item to item. Either all items
+ * have an output or none has. Errors besides: INVALID (an item is not filled in rightly), INVALID_CONFLICT (two outputs of
+ * one name, an output over an input), UNSUPPORTED (output.set has several outputs).
+ */
+SMALTI_API SMALTI_MUST_CHECK smalti_result smalti_plan_run_items(const smalti_plan *plan, const smalti_item *items,
+                                                                 size_t count, const smalti_run_options *options,
+                                                                 smalti_stats *stats, smalti_error *error);
 
 /** Runs the plan's steps on pixels, on the calling thread: of the options only strip_rows is used, and values of measures
  * are not kept (smalti_kernel_measure gives them). in is borrowed during the call; *out is owned on success:

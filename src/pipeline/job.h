@@ -20,6 +20,7 @@ typedef struct smalti__input {
     size_t size;
     size_t memory_bytes; /* that the bytes take of a run's budget */
     const smalti_image *image;
+    struct smalti__target *target; /* where its output goes, whatever the job says; borrowed; NULL: that */
 } smalti__input;
 
 /* How EXIF, XMP and ICC go from input to output. */

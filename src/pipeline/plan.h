@@ -22,6 +22,7 @@ typedef struct smalti__target {
     smalti_image image;
     void *data;
     size_t size;
+    void (*made)(struct smalti__target *target); /* data and size are there; NULL: nobody waits for that */
 } smalti__target;
 
 /* One of the outputs that each input has. Without output.set there is one, without steps of its own. */
@@ -53,6 +54,13 @@ static inline const smalti__settings *smalti__plan_settings(const smalti_plan *p
 {
     const smalti__settings *own = plan->variants[variant].settings;
     return own ? own : &plan->job->settings;
+}
+
+/* Where an output goes that the job does not name; NULL: it does. */
+static inline smalti__target *smalti__plan_target(const smalti_plan *plan, size_t index, size_t variant)
+{
+    smalti__target *own = plan->job->inputs[index].target;
+    return own ? own : plan->variants[variant].target;
 }
 
 static inline void smalti__plan_background(const smalti__settings *settings, uint8_t background[3])

@@ -85,7 +85,7 @@ smalti_result smalti__plan_output(const smalti_plan *plan, size_t index, size_t 
     char *text = NULL;
     size_t size = 0;
     *path = NULL;
-    const smalti__target *target = plan->variants[variant].target;
+    const smalti__target *target = smalti__plan_target(plan, index, variant);
     if (!plan->has_output || (target && !target->path))
         return SMALTI_OK;
     FILE *out = open_memstream(&text, &size);
@@ -147,7 +147,7 @@ static smalti_result check_output(check *self, size_t index, size_t variant, con
     SMALTI__CLEANUP_FREE char *path = NULL;
     smalti__name_hash hash;
     SMALTI__TRY(smalti__plan_output(self->plan, index, variant, chosen, &path, error));
-    if (!strcmp(path, "-"))
+    if (!path || !strcmp(path, "-"))
         return SMALTI_OK;
     smalti__name_hash_path(self->namer, path, &hash);
     size_t there = smalti__name_set_add(&self->outputs, &hash, index);
@@ -184,7 +184,7 @@ static smalti_result check_outputs(check *self, smalti_error *error)
     if (!smalti__name_set_open(&self->inputs, job->input_count * 2) || !smalti__name_set_open(&self->outputs, count))
         return smalti__fail_nomem(error, count * sizeof(smalti__name_entry));
     for (size_t i = 0; i < job->input_count; i++)
-        if (job->inputs[i].fd < 0 && strcmp(job->inputs[i].path, "-"))
+        if (job->inputs[i].fd < 0 && !job->inputs[i].data && strcmp(job->inputs[i].path, "-"))
             add_input(self, i);
     for (size_t i = 0; i < job->input_count; i++)
         for (size_t v = 0; v < plan->variant_count; v++)

@@ -54,7 +54,7 @@ smalti_result smalti__task_check_outputs(smalti__task *task, const smalti__encod
     for (size_t i = 0; i < plan->variant_count; i++) {
         const char *path = task->branches[i].path;
         bool smallest = plan->smallest && !plan->variants[i].format, one = false;
-        if (path || plan->variants[i].target)
+        if (path || smalti__plan_target(plan, task->index, i))
             formats[i] = smalti__plan_encoder(plan, i, path ? path : "");
         if (smallest && path)
             SMALTI__TRY(look_at_choices(task, i, &one, error));
@@ -68,7 +68,7 @@ smalti_result smalti__task_check_outputs(smalti__task *task, const smalti__encod
 
 smalti_result smalti__task_open_sink(smalti__task *task, size_t index, smalti_error *error)
 {
-    const smalti__target *target = task->lane->run->plan->variants[index].target;
+    const smalti__target *target = smalti__plan_target(task->lane->run->plan, task->index, index);
     smalti__branch *branch = &task->branches[index];
     if (branch->sink.state)
         return SMALTI_OK;
@@ -84,9 +84,12 @@ smalti_result smalti__task_open_sink(smalti__task *task, size_t index, smalti_er
 static void hand_over(smalti__task *task)
 {
     for (size_t i = 0; i < task->lane->run->plan->variant_count; i++) {
-        smalti__target *target = task->lane->run->plan->variants[i].target;
-        if (target && !target->path && !target->write && !target->pixels)
-            target->data = smalti__sink_take(&task->branches[i].sink, &target->size);
+        smalti__target *target = smalti__plan_target(task->lane->run->plan, task->index, i);
+        if (!target || target->path || target->write || target->pixels)
+            continue;
+        target->data = smalti__sink_take(&task->branches[i].sink, &target->size);
+        if (target->made)
+            target->made(target);
     }
 }
 
