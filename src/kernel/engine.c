@@ -126,6 +126,8 @@ static wasm_config_t *make_config(bool parallel)
     wasmtime_config_shared_memory_set(config, false);
     wasmtime_config_memory_may_move_set(config, false);
     wasmtime_config_memory_reservation_set(config, (uint64_t)1 << 32);
+    /* data of kernels is a few pages, copied as quickly as mapped; and a jailed process can make no memfd to map */
+    wasmtime_config_memory_init_cow_set(config, false);
     wasmtime_config_native_unwind_info_set(config, false); /* for debuggers only; loading is quicker without */
     wasmtime_config_parallel_compilation_set(config, parallel);
     return config;
@@ -150,7 +152,7 @@ static void config_text_init(void)
 {
     char processor[64];
     processor_text(processor, sizeof processor);
-    snprintf(config_text, sizeof config_text, "wasmtime " WASMTIME_VERSION ", settings 1, %s", processor);
+    snprintf(config_text, sizeof config_text, "wasmtime " WASMTIME_VERSION ", settings 2, %s", processor);
 }
 
 const char *smalti__engine_config(void)

@@ -54,9 +54,13 @@ static const struct sock_filter filter[] = {
     GIVE(SECCOMP_RET_KILL_PROCESS),
     LOAD(nr),
     /* memory, but no new code */
-    IF_EQUAL_ELSE(SYS_mmap, 4),
+    IF_EQUAL_ELSE(SYS_mmap, 8),
     LOAD_ARGUMENT(2),
     IF_ANY_BIT(PROT_EXEC),
+    REFUSE,
+    LOAD_ARGUMENT(3),
+    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, MAP_SHARED | MAP_ANONYMOUS),
+    IF_EQUAL(MAP_SHARED | MAP_ANONYMOUS), /* no limit of memory would count it */
     REFUSE,
     ALLOW,
     IF_EQUAL_ELSE(SYS_mprotect, 4),

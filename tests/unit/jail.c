@@ -101,7 +101,8 @@ static int take_memory(void *argument)
         return 100;
     void *fits = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     void *larger = mmap(NULL, 512 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return (fits == MAP_FAILED) + 2 * (larger != MAP_FAILED);
+    void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); /* does not count */
+    return (fits == MAP_FAILED) + 2 * (larger != MAP_FAILED) + 4 * (shared != MAP_FAILED);
 }
 
 TEST("memory ends at its limit, with an error")

@@ -260,6 +260,7 @@ static const struct {
 } jobs[] = {
     {"resized", "resize", "40", {"output.format", "webp"}},
     {"sharpened", "kernel", "sharpen", {"output.format", "png", "output.png_effort", "2"}},
+    {"gray", "kernel", "grayscale", {"output.format", "png"}}, /* has data of its own in memory */
     {"blurred", "kernel", "gaussian-blur", {"output.format", "jpeg", "output.metadata", "all"}},
     {"set", NULL, NULL, {"output.set", "widths=20,50:formats=webp,jpeg,png"}},
     {"web", NULL, NULL, {"output.preset", "web"}},
