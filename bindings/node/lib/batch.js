@@ -4,10 +4,12 @@
 'use strict'
 
 const path = require('node:path')
-const { native, run } = require('./native')
-const { errorOf, InvalidError, CancelledError } = require('./errors')
+const { native, run, Program } = require('./native')
+const { errorOf, InvalidError, UnsupportedError, CancelledError } = require('./errors')
+const { Input, isStream } = require('./input')
+const { isolation, pushIsolation, pushItem, warn } = require('./isolate')
 const { Smalti } = require('./pipeline')
-const { pushSettings, pushSteps, stepsBetween } = require('./write')
+const { stepsBetween } = require('./write')
 const { outputSettings } = require('./formats')
 
 const PROGRESS_MS = 50
@@ -43,27 +45,28 @@ function stopper(signal) {
 
 /* ---- one job of the library ---- */
 
-function jobProgram(inputs, pipeline, options) {
-  const { settings, last } = Smalti.parts(pipeline)
-  const program = []
+function begin(options) {
+  const program = new Program()
   if (options.concurrency) program.push('lanes', String(options.concurrency))
   if (options.memory) program.push('memory', String(Math.round(options.memory)))
-  if (typeof inputs === 'string') program.push('expand', inputs)
-  else for (const input of inputs) program.push('input', input)
-  pushSettings(program, pipeline._input.settings)
-  pushSettings(program, settings)
-  pushSettings(program, outputSettings(undefined, { dir: options.dir, template: options.template, ...options.output }))
-  pushSteps(program, stepsBetween(undefined, last))
+  pushIsolation(program, options.isolate)
   return program
 }
 
-async function runJob(inputs, pipeline, options, progress, stop) {
-  const results = []
+function end(program, pipeline, settings) {
+  const { settings: own, last } = Smalti.parts(pipeline)
+  program.settings(pipeline._input.settings)
+  program.settings(own)
+  program.settings(settings)
+  program.steps(stepsBetween(undefined, last))
+}
+
+/** Runs a program; `place(record)` is where a result goes. */
+async function runProgram(program, progress, stop, place) {
   let thrown
-  progress.counts.total = Array.isArray(inputs) ? inputs.length : 0
   const more = (what, records) => {
     for (const record of records) {
-      results[record.index] = resultOf(record)
+      place(record)
       progress.counts[record.status]++
     }
     try {
@@ -73,21 +76,65 @@ async function runJob(inputs, pipeline, options, progress, stop) {
       stop.abort(error)
     }
   }
-  let metrics
   try {
-    metrics = await run(native.batch, jobProgram(inputs, pipeline, options), null, stop.signal, more)
+    const { warning, ...metrics } = await run(native.batch, program, stop.signal, more)
+    warn(warning)
+    return metrics
   } catch (error) {
     throw thrown ? thrown.error : error
   }
+}
+
+async function runJob(inputs, pipeline, options, progress, stop) {
+  const program = begin(options)
+  if (typeof inputs === 'string') program.push('expand', inputs)
+  else for (const input of inputs) program.push('input', input)
+  end(program, pipeline, outputSettings(undefined, { dir: options.dir, template: options.template, ...options.output }))
+  const results = []
+  progress.counts.total = Array.isArray(inputs) ? inputs.length : 0
+  const metrics = await runProgram(program, progress, stop, (record) => (results[record.index] = resultOf(record)))
   progress.counts.total = metrics.total
   return { results, metrics }
 }
 
-/* ---- image by image ---- */
+/* ---- files and bytes to buffers: one job too, whose lanes and worker processes go from image to image ---- */
+
+function failed(input, index, error) {
+  return { index, status: 'failed', ...(typeof input === 'string' && { input }), error }
+}
+
+async function runItems(inputs, pipeline, options, progress, stop) {
+  const program = begin(options)
+  const results = new Array(inputs.length)
+  const indices = []
+  progress.counts.total = inputs.length
+  for (const [index, input] of inputs.entries()) {
+    try {
+      pushItem(program, await new Input(input, { memory: options.memory }).open())
+      indices.push(index)
+    } catch (error) {
+      results[index] = failed(input, index, error)
+      progress.counts.failed++
+    }
+  }
+  program.push('to', 'buffer')
+  end(program, pipeline, outputSettings(undefined, options.output))
+  const started = performance.now()
+  const place = ({ input, head, measures, ...record }) => {
+    const index = indices[record.index]
+    const name = typeof inputs[index] === 'string' ? { input } : {}
+    results[index] = resultOf({ ...record, index, ...name })
+  }
+  const metrics = indices.length ? await runProgram(program, progress, stop, place) : {}
+  return { results, metrics: { ...metrics, ...progress.counts, wallMs: performance.now() - started } }
+}
+
+/* ---- streams, which are read when it is their turn, and pixels: image by image ---- */
 
 function branchFor(pipeline, input, memory) {
   const { settings, last } = Smalti.parts(pipeline)
   const branch = new Smalti(input, { memory })
+  if (Smalti.parts(pipeline).raw) branch.raw()
   for (const [key, value] of pipeline._input.settings) branch._input.settings.set(key, value)
   for (const [key, value] of settings) branch.set(key, value)
   for (const words of stepsBetween(undefined, last)) Smalti.addStep(branch, words)
@@ -101,7 +148,7 @@ async function one(input, index, pipeline, memory, signal) {
     return { index, status: 'done', ...name, ...info, data, metrics }
   } catch (error) {
     if (error instanceof CancelledError) throw error
-    return { index, status: 'failed', ...name, error }
+    return failed(input, index, error)
   }
 }
 
@@ -141,9 +188,14 @@ async function processBatch(inputs, pipeline, options = {}) {
     throw new InvalidError('a folder or pattern needs dir, where its outputs go', { code: 'INVALID_TYPE' })
   }
   const progress = new Progress(options.onProgress)
+  const isolate = isolation(options.isolate ?? pipeline._input.isolate)
+  const { raw } = Smalti.parts(pipeline)
+  if (isolate && raw && options.dir === undefined) throw new UnsupportedError('isolate: workers make files, not pixels')
+  const each = !isolate && (raw || (options.dir === undefined && inputs.some(isStream)))
+  const way = options.dir !== undefined ? runJob : each ? runEach : runItems
   const { own, done } = stopper(options.signal)
   try {
-    const made = await (options.dir === undefined ? runEach : runJob)(inputs, pipeline, options, progress, own)
+    const made = await way(inputs, pipeline, { ...options, isolate }, progress, own)
     progress.tell(true)
     return made
   } finally {

@@ -19,6 +19,16 @@ declare namespace smalti {
   type Format = 'png' | 'jpeg' | 'webp' | 'avif' | 'tiff' | 'pnm' | 'exr'
   type Depth = 'uchar' | 'ushort' | 'half' | 'float'
 
+  /** Work in jailed processes of its own: true, or how. */
+  type Isolation =
+    | boolean
+    | {
+        /** A part of the jail that the system lacks is an error, not a warning. Default false. */
+        requireJail?: boolean
+        /** Another worker program than that of the package. */
+        program?: string
+      }
+
   interface Options {
     /** Turned upright by EXIF orientation; default true. */
     autoOrient?: boolean
@@ -32,13 +42,15 @@ declare namespace smalti {
     pages?: number
     /** The input is pixels, not a file. */
     raw?: { width: number; height: number; channels: 1 | 2 | 3 | 4; depth?: 'uchar' | 'ushort' | 'float' }
-    /** Memory budget of an output in bytes. */
+    /** Memory budget of an output in bytes; half of it is the most that is read of a stream. */
     memory?: number
     /** Other limits of a job, in camel case: preset, pixels, frames, taskMs, kernelMs, … */
     limits?: Record<string, string | number>
     /** Other keys of a job's input, in camel case: layer, part, view, … */
     input?: Record<string, string | number | boolean>
     sequentialRead?: boolean
+    /** Decoding, steps and encoding in a jailed process. Default false. */
+    isolate?: Isolation
   }
 
   interface OutputOptions {
@@ -181,8 +193,9 @@ declare namespace smalti {
   }
 
   interface CompositeImage {
-    /** Path of the image on top. */
-    input: string
+    /** The image on top: a path or file: URL, bytes of a file, or pixels of 8 or 16 bits with raw. */
+    input: string | URL | ArrayBuffer | SharedArrayBuffer | NodeJS.ArrayBufferView
+    raw?: { width: number; height: number; channels: 1 | 2 | 3 | 4; depth?: 'uchar' | 'ushort' }
     gravity?: string
     top?: number
     left?: number
@@ -282,6 +295,8 @@ declare namespace smalti {
     concurrency?: number
     /** Memory budget of all in bytes. */
     memory?: number
+    /** In worker processes, one for each lane; default: as the pipeline says. */
+    isolate?: Isolation
     /** Called at most every 50 ms, and at the end. */
     onProgress?(progress: BatchProgress): void
     /** Other keys of a job's output, in camel case: skipExisting, overwrite, … */

@@ -2,20 +2,18 @@
 // Where an image comes from. Clones share it: it is what outputs that are decoded once have in common.
 'use strict'
 
-const { InvalidError } = require('./errors')
-const { isObject } = require('./steps')
+const { totalmem } = require('node:os')
+const { InvalidError, LimitError, UnsupportedError } = require('./errors')
+const { isolation } = require('./isolate')
+const { isObject, stableBytes } = require('./steps')
 
 const SAMPLES = { uchar: 1, ushort: 2, float: 4 }
 const SAMPLE_BYTES = { 1: 1, 2: 2, 4: 4 }
 
-/** Bytes that stay where they are while a thread reads them. What can shrink or be written by other threads is copied. */
-function stableBytes(value) {
-  const bytes = value instanceof ArrayBuffer || value instanceof SharedArrayBuffer ? new Uint8Array(value) : value
-  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return bytes.buffer instanceof SharedArrayBuffer || bytes.buffer.resizable ? Uint8Array.from(view) : view
-}
-
 const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
+/** Of a stream, which is gathered before it is decoded: half of the memory budget, as the library takes of a pipe. */
+const streamBytes = (memory) => Math.floor((memory ?? Math.min(2 ** 30, totalmem() / 2)) / 2)
+
 const isStream = (value) => isObject(value) && typeof value[Symbol.asyncIterator] === 'function'
 
 /** The sample's number of some pixels: said, or by the type of their array. */
@@ -35,7 +33,7 @@ function rawWords(raw, bytes, value) {
   if (bytes.byteLength !== wanted) {
     throw new InvalidError(`raw pixels are ${bytes.byteLength} bytes, not ${wanted}`, { code: 'INVALID_RANGE' })
   }
-  return ['pixels', width, height, channels, sample].map(String)
+  return [width, height, channels, sample].map(String)
 }
 
 class Input {
@@ -45,15 +43,19 @@ class Input {
     this.waiting = [] // outputs that were asked for in this turn
     this.raw = options.raw
     this.memory = options.memory
+    this.isolate = isolation(options.isolate)
+    if (this.isolate && this.raw) throw new UnsupportedError('isolate: pixels are not handed to workers, files are')
     this.piped = value === undefined || value === null
     this.chunks = []
+    this.gathered = 0
+    this.most = streamBytes(this.memory)
     if (this.piped) {
       this.ended = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }))
       this.ended.catch(() => {}) // told to those who ask
     } else if (value instanceof URL && value.protocol === 'file:') {
-      this.source = { words: ['path', require('node:url').fileURLToPath(value)], data: null }
+      this.source = { path: require('node:url').fileURLToPath(value) }
     } else if (typeof value === 'string' && value !== '') {
-      this.source = { words: ['path', value], data: null }
+      this.source = { path: value }
     } else if (isBytes(value)) {
       this.source = this.sourceOf(stableBytes(value), value)
     } else if (isStream(value)) {
@@ -64,10 +66,24 @@ class Input {
   }
 
   sourceOf(bytes, value) {
-    return { words: this.raw ? rawWords(this.raw, bytes, value) : ['memory', 'input'], data: bytes }
+    return { bytes, pixels: this.raw && rawWords(this.raw, bytes, value) }
   }
 
-  /** @returns {{words: string[], data: Uint8Array | null} | Promise<…>} */
+  /** Bytes of a stream, as they come. @returns {LimitError | undefined} it has too many */
+  gather(chunk) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    this.gathered += bytes.byteLength
+    if (this.gathered > this.most) {
+      this.chunks = []
+      return new LimitError(
+        `the stream has more than ${this.most} bytes, which is half of the memory budget: raise it with the option memory`,
+        { code: 'LIMIT_MEMORY' }
+      )
+    }
+    this.chunks.push(bytes)
+  }
+
+  /** @returns {{path: string} | {bytes: Uint8Array, pixels?: string[]} | Promise<…>} */
   open() {
     if (this.source) return this.source
     this.opening ??= this.read()
@@ -78,7 +94,10 @@ class Input {
     if (this.piped) {
       await this.ended
     } else {
-      for await (const chunk of this.stream) this.chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+      for await (const chunk of this.stream) {
+        const error = this.gather(chunk)
+        if (error) throw error // which ends the stream, too
+      }
     }
     const bytes = this.chunks.length === 1 ? stableBytes(this.chunks[0]) : Buffer.concat(this.chunks)
     this.chunks = []
@@ -89,7 +108,7 @@ class Input {
 
 function settingsOf(options) {
   const settings = new Map()
-  const { autoOrient, failOn, limitInputPixels, unlimited, animated, pages, limits, raw, input, memory, ...rest } = options
+  const { autoOrient, failOn, limitInputPixels, unlimited, animated, pages, limits, raw, input, memory, isolate, ...rest } = options
   for (const name of Object.keys(rest)) {
     if (name !== 'sequentialRead') throw new InvalidError(`there is no option "${name}"`, { code: 'INVALID_KEY' })
   }
@@ -104,4 +123,4 @@ function settingsOf(options) {
   return settings
 }
 
-module.exports = { Input }
+module.exports = { Input, isStream }

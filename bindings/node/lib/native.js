@@ -33,11 +33,39 @@ function words(list) {
   return list.join('\0') + '\0'
 }
 
+/** A program while it is put together, and the bytes that go with it: its words number them. */
+class Program {
+  words = []
+  blocks = []
+
+  /** @param {...string} words */
+  push(...words) {
+    for (const word of words) this.words.push(word)
+  }
+
+  /** @returns {string} the number of these bytes */
+  block(bytes) {
+    return String(this.blocks.push(bytes) - 1)
+  }
+
+  settings(settings) {
+    for (const [key, value] of settings) this.push('set', key, value)
+  }
+
+  /** Words of steps; those that have bytes are a step whose file is these. */
+  steps(list) {
+    for (const words of list) {
+      if (words.bytes) this.push('attach', this.block(words.bytes), ...words.slice(1))
+      else this.push(...words)
+    }
+  }
+}
+
 /**
- * Runs a program. `start` is native.write or native.batch; `more(what, value)` gets what comes before the end.
+ * Runs a program. `start` is native.write, native.batch or native.one; `more(what, value)` gets what comes before the end.
  * @returns {Promise<object>} what the addon made
  */
-function run(start, program, data, signal, more) {
+function run(start, program, signal, more) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new CancelledError(signal.reason))
     let id = 0
@@ -48,9 +76,9 @@ function run(start, program, data, signal, more) {
       if (what === DONE) resolve(value)
       else reject(errorOf(value, signal))
     }
-    id = start(words(program), data, callback)
+    id = start(words(program.words), program.blocks, callback)
     signal?.addEventListener('abort', abort, { once: true })
   })
 }
 
-module.exports = { native, run, CHUNK }
+module.exports = { native, run, Program, CHUNK }

@@ -11,11 +11,15 @@ const { writable, formatName, outputSettings } = require('./formats')
 const { write, writeStream, readHead } = require('./write')
 const { metadataOf, statsOf, STATS_STEPS, DEPTHS } = require('./describe')
 
+const PART_BYTES = 64 << 10
+
 class Smalti extends Duplex {
   #last // the last step
   #settings = new Map() // of the output
   #raw = false
   #abort = null // stops what is streamed
+  #ready = [] // bytes that nobody has asked for yet
+  #wanted = false // somebody has
 
   /**
    * @param {unknown} [input] a path, bytes, or a stream; without it, what is piped in
@@ -116,7 +120,7 @@ class Smalti extends Duplex {
 
   /** What processBatch needs to know. */
   static parts(self) {
-    return { settings: self.#settings, last: self.#last }
+    return { settings: self.#settings, last: self.#last, raw: self.#raw }
   }
 
   async toFile(path, { signal } = {}) {
@@ -157,8 +161,7 @@ class Smalti extends Duplex {
   /* ---- as a stream ---- */
 
   _write(chunk, encoding, done) {
-    this._input.chunks.push(chunk)
-    done()
+    done(this._input.gather(chunk))
   }
 
   _final(done) {
@@ -167,6 +170,8 @@ class Smalti extends Duplex {
   }
 
   _read() {
+    this.#wanted = true
+    this.#pass()
     if (this.#abort) return
     this.#abort = new AbortController()
     this.#stream(this.#abort.signal).catch((error) => {
@@ -174,22 +179,36 @@ class Smalti extends Duplex {
     })
   }
 
+  /** As much as the stream wants; null is its end. */
+  #pass() {
+    while (this.#wanted && this.#ready.length) this.#wanted = this.push(this.#ready.shift())
+  }
+
+  /** Parts of one allocation, as large as those that the library makes. */
+  #offer(bytes) {
+    if (bytes === null) this.#ready.push(null)
+    else for (let at = 0; at < bytes.length; at += PART_BYTES) this.#ready.push(bytes.subarray(at, at + PART_BYTES))
+    this.#pass()
+  }
+
   async #stream(signal) {
     const request = this.#request(['stream'], signal)
     if (this.#raw) {
       request.to = ['pixels']
       const { output } = await write(this._input, request)
-      this.push(output.data)
+      this.#offer(output.data)
     } else {
       // without a format of its own a stream has the input's, as a buffer has
-      const { output } = await writeStream(this._input, request, (bytes) => this.push(bytes))
-      this.emit('info', output)
+      const { output } = await writeStream(this._input, request, (bytes) => this.#offer(bytes))
+      const { data, ...info } = output
+      this.emit('info', info)
     }
-    this.push(null)
+    this.#offer(null)
   }
 
   _destroy(error, done) {
     this.#abort?.abort(error ?? undefined)
+    this.#ready = []
     if (this._input.piped && !this.writableFinished) this._input.reject(error ?? new CancelledError(undefined, 'the input was closed'))
     done(error)
   }

@@ -3,9 +3,18 @@
 // beside that the arguments, units and names that sharp gives them; only what differs stands here.
 'use strict'
 
+const { endianness } = require('node:os')
+const { fileURLToPath } = require('node:url')
 const { native } = require('./native')
 const { InvalidError, UnsupportedError } = require('./errors')
 const { colorText } = require('./colors')
+
+/** Bytes that stay where they are while a thread reads them. What can shrink or be written by other threads is copied. */
+function stableBytes(value) {
+  const bytes = value instanceof ArrayBuffer || value instanceof SharedArrayBuffer ? new Uint8Array(value) : value
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes.buffer instanceof SharedArrayBuffer || bytes.buffer.resizable ? Uint8Array.from(view) : view
+}
 
 const table = new Map(native.steps().map((step) => [step.name, step]))
 
@@ -41,6 +50,10 @@ function stepWords(name, params) {
     throw new InvalidError(`there is no step "${name}": there are ${[...table.keys()].join(', ')}`, { code: 'INVALID_KEY' })
   }
   if (name === 'kernel') return kernelWords(params?.module, params?.params)
+  if (isObject(params?.file)) {
+    const { file, ...rest } = params
+    return Object.assign(['step', name, paramsText(step, rest)], { bytes: file })
+  }
   if (isObject(params)) return ['step', name, paramsText(step, params)]
   if (params === undefined) return ['step', name, '']
   if (step.params.length === 0) {
@@ -83,6 +96,29 @@ function refuse(step, options, names) {
 
 /** A boolean that turns a step off, as `flip(false)` does. */
 const unless = (name) => (on = true) => (on === false ? [] : [[name]])
+
+/** Pixels as a PAM file, which any step can read: a head, and samples of 16 bits with the high byte first. */
+function pamOf({ width, height, channels, depth }, bytes, wide) {
+  const whole = [width, height].every((number) => Number.isInteger(number) && number > 0) && [1, 2, 3, 4].includes(channels)
+  const size = wide ? 2 : 1
+  if (!whole || (depth !== undefined && depth !== (wide ? 'ushort' : 'uchar')) || bytes.byteLength !== width * height * channels * size) {
+    throw new InvalidError('composite: raw needs width, height and channels (1 to 4) of as many pixels as there are, of 8 or 16 bits')
+  }
+  const head = `P7\nWIDTH ${width}\nHEIGHT ${height}\nDEPTH ${channels}\nMAXVAL ${wide ? 65535 : 255}\nENDHDR\n`
+  const file = Buffer.concat([Buffer.from(head, 'latin1'), bytes])
+  if (wide && endianness() === 'LE') file.subarray(head.length).swap16()
+  return file
+}
+
+/** What is put on top: a path, or bytes of a file or of pixels. */
+function overlay(input, raw) {
+  if (typeof input === 'string' && input !== '') return input
+  if (input instanceof URL && input.protocol === 'file:') return fileURLToPath(input)
+  if (!ArrayBuffer.isView(input) && !(input instanceof ArrayBuffer) && !(input instanceof SharedArrayBuffer)) {
+    throw new InvalidError('composite: input is the path of a file, or its bytes', { code: 'INVALID_TYPE' })
+  }
+  return raw ? pamOf(raw, stableBytes(input), input instanceof Uint16Array || raw.depth === 'ushort') : stableBytes(input)
+}
 
 /** Each gives a list of [step, parameters]; numbers of 0…255, as sharp has them, become those of 0…1. */
 const sharp = {
@@ -155,9 +191,8 @@ const sharp = {
   grayscale: (options) => (options === false ? [] : [['grayscale', options === true ? undefined : options]]),
   composite(images) {
     const list = Array.isArray(images) ? images : [images]
-    return list.map(({ input, top, left, density, premultiplied, gravity: where, ...params }) => {
-      const file = input ?? params.file
-      if (typeof file !== 'string') throw new UnsupportedError('composite: input is the path of a file')
+    return list.map(({ input, raw, top, left, density, premultiplied, gravity: where, ...params }) => {
+      const file = overlay(input ?? params.file, raw)
       refuse('composite', { density, premultiplied: premultiplied || undefined }, ['density', 'premultiplied'])
       if (top !== undefined || left !== undefined) {
         return ['composite', { ...params, file, gravity: 'northwest', x: left ?? 0, y: top ?? 0 }]
@@ -194,4 +229,4 @@ function defineSteps(prototype, add) {
   for (const [alias, name] of Object.entries(ALIASES)) prototype[alias] = prototype[name]
 }
 
-module.exports = { table, stepWords, kernelWords, defineSteps, isObject }
+module.exports = { table, stepWords, kernelWords, defineSteps, isObject, stableBytes }

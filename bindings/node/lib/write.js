@@ -3,8 +3,9 @@
 // together, from one decoding.
 'use strict'
 
-const { native, run, CHUNK } = require('./native')
+const { native, run, Program, CHUNK } = require('./native')
 const { CancelledError } = require('./errors')
+const { writeIsolated, headIsolated } = require('./isolate')
 
 const OUTPUTS_MAX = 64
 
@@ -28,18 +29,13 @@ function commonStep(a, b) {
   return a
 }
 
-function pushSettings(program, settings) {
-  for (const [key, value] of settings) program.push('set', key, value)
-}
-
-function pushSteps(program, list) {
-  for (const words of list) for (const word of words) program.push(word)
-}
-
 function begin(input, source) {
-  const program = input.memory ? ['budget', String(Math.round(input.memory))] : []
-  program.push(...source.words)
-  pushSettings(program, input.settings)
+  const program = new Program()
+  if (input.memory) program.push('budget', String(Math.round(input.memory)))
+  if (source.path !== undefined) program.push('path', source.path)
+  else if (source.pixels) program.push('pixels', program.block(source.bytes), ...source.pixels)
+  else program.push('memory', program.block(source.bytes), 'input')
+  program.settings(input.settings)
   return program
 }
 
@@ -55,18 +51,18 @@ function programOf(input, source, requests) {
   const program = begin(input, source)
   const alone = requests.length === 1
   const shared = requests.map((request) => request.last).reduce(commonStep)
-  if (alone) pushSettings(program, requests[0].settings)
-  pushSteps(program, stepsBetween(undefined, shared))
+  if (alone) program.settings(requests[0].settings)
+  program.steps(stepsBetween(undefined, shared))
   for (const { to, settings, last } of requests) {
     program.push('output', ...to)
-    if (!alone) pushSettings(program, settings)
-    pushSteps(program, stepsBetween(shared, last))
+    if (!alone) program.settings(settings)
+    program.steps(stepsBetween(shared, last))
   }
   return program
 }
 
 function start(input, source, requests, more) {
-  return run(native.write, programOf(input, source, requests), source.data, requests[0].signal, more)
+  return run(native.write, programOf(input, source, requests), requests[0].signal, more)
 }
 
 async function writeTogether(input, source, requests) {
@@ -85,12 +81,20 @@ async function writeTogether(input, source, requests) {
   requests.forEach((request, index) => request.resolve({ ...made, outputs: undefined, output: made.outputs[index] }))
 }
 
+function isolated(input, source, request) {
+  return writeIsolated(input, source, request, stepsBetween(undefined, request.last))
+}
+
 async function flush(input) {
   let source
   try {
     source = await input.open()
   } catch (error) {
     for (const request of input.waiting.splice(0)) request.reject(error)
+    return
+  }
+  if (input.isolate) {
+    for (const request of input.waiting.splice(0)) isolated(input, source, request).then(request.resolve, request.reject)
     return
   }
   const bySignal = new Map()
@@ -128,6 +132,11 @@ function write(input, request) {
 /** A single output whose bytes are given to `onBytes` as they are made. */
 async function writeStream(input, request, onBytes) {
   const source = await input.open()
+  if (input.isolate) { // a worker's output is whole when it comes
+    const made = await isolated(input, source, request)
+    onBytes(made.output.data)
+    return made
+  }
   const made = await start(input, source, [{ ...request, to: ['stream'] }], (what, bytes) => {
     if (what === CHUNK) onBytes(bytes)
   })
@@ -137,7 +146,7 @@ async function writeStream(input, request, onBytes) {
 /** What the head of the input says. */
 async function readHead(input, signal) {
   const source = await input.open()
-  return run(native.write, begin(input, source), source.data, signal)
+  return input.isolate ? headIsolated(input, source, signal) : run(native.write, begin(input, source), signal)
 }
 
-module.exports = { write, writeStream, readHead, pushSettings, pushSteps, stepsBetween }
+module.exports = { write, writeStream, readHead, stepsBetween }

@@ -34,6 +34,12 @@ typedef struct binding_task_kind {
     bool own_thread; /* not on the pool: it brings threads of its own */
 } binding_task_kind;
 
+/* Bytes of JavaScript's. */
+typedef struct binding_bytes {
+    const void *data;
+    size_t size;
+} binding_bytes;
+
 /* One piece of work. Owned by its addon; the thread that works on it has it between add and done. */
 struct binding_task {
     const binding_task_kind *kind;
@@ -42,11 +48,13 @@ struct binding_task {
     binding_task *next; /* in the pool's queue, then in the addon's ready list */
     binding_task *newer, *older; /* among the addon's, on its JavaScript thread only */
     bool ready, finished; /* guarded by the addon's lock */
-    napi_ref callback, input; /* input: keeps data alive */
+    napi_ref callback, input; /* input: keeps blocks alive */
     char *program; /* owned: words that end in NUL */
     size_t program_bytes;
-    const void *data; /* borrowed from input; NULL: none */
-    size_t data_bytes;
+    binding_bytes *blocks; /* owned; what each refers to is borrowed from input */
+    size_t block_count;
+    int *attached; /* owned: descriptors of blocks that the library opens by name */
+    size_t attached_count;
     smalti_cancel *cancel;
     uint32_t jobs; /* threads that it may use */
     uint64_t memory_bytes; /* budget; 0: the default */
@@ -76,7 +84,7 @@ enum { BINDING_DONE, BINDING_FAILED, BINDING_CHUNK, BINDING_RECORDS };
 
 napi_status binding__addon_new(napi_env env, binding_addon **addon);
 
-/* Starts a task of size bytes: arguments of the call are program, data or null, and callback. *id is for binding__cancel. */
+/* Starts a task of size bytes: arguments of the call are program, an array of bytes, and callback. *id is for binding__cancel. */
 napi_status binding__task_start(napi_env env, napi_callback_info info, const binding_task_kind *kind, size_t size,
                                 napi_value *id);
 napi_status binding__task_call(napi_env env, binding_task *task, int what, napi_value value);
@@ -106,8 +114,19 @@ double binding__word_number(binding_words *words);
 /* Opens the chain that a program begins with: its input, settings and steps up to the first word of another kind. */
 smalti_result binding__chain_open(binding_task *task, binding_words *words, smalti_chain **chain, smalti_error *error);
 /* Settings and steps from here on. */
-smalti_result binding__chain_add(smalti_chain *chain, binding_words *words, smalti_error *error);
-smalti_result binding__job_add(smalti_job *job, binding_words *words, smalti_error *error);
+smalti_result binding__chain_add(binding_task *task, smalti_chain *chain, binding_words *words, smalti_error *error);
+smalti_result binding__job_add(binding_task *task, smalti_job *job, binding_words *words, smalti_error *error);
+/* The block that a word numbers. */
+const binding_bytes *binding__block(const binding_task *task, binding_words *words);
+
+/* ---- attach.c ---- */
+
+/* A step's parameters in which file is this block, by a name that worker processes can open too until the task ends. */
+smalti_result binding__attach(binding_task *task, const binding_bytes *block, const char *params, char **with,
+                              smalti_error *error);
+void binding__attached_close(binding_task *task);
+/* Names in a message what has no name that anyone knows. */
+void binding__attached_name(const binding_task *task, smalti_error *error);
 
 /* ---- values.c ---- */
 
@@ -129,7 +148,8 @@ napi_status binding__buffer_value(napi_env env, void *data, size_t size, napi_va
 
 /* ---- write.c, batch.c, describe.c ---- */
 
-extern const binding_task_kind binding__write, binding__batch;
+/* binding__one: a batch of few, on a thread of the pool. */
+extern const binding_task_kind binding__write, binding__batch, binding__one;
 extern const size_t binding__write_size, binding__batch_size;
 
 /* An output as an event tells it, kept. */

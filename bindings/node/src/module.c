@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The addon's functions. Each is called by lib/ alone, which has checked its arguments:
- *     write(program, data | null, callback) → id      batch(program, null, callback) → id      cancel(id)
+ *     write(program, blocks, callback) → id      batch(…) → id      one(…) → id      cancel(id)
  *     steps() formats() kernels(name) version() threads(size) */
 #include <stdio.h>
 
@@ -38,6 +38,11 @@ static napi_status write_body(napi_env env, napi_callback_info info, napi_value 
 static napi_status batch_body(napi_env env, napi_callback_info info, napi_value *value)
 {
     return binding__task_start(env, info, &binding__batch, binding__batch_size, value);
+}
+
+static napi_status one_body(napi_env env, napi_callback_info info, napi_value *value)
+{
+    return binding__task_start(env, info, &binding__one, binding__batch_size, value);
 }
 
 static napi_status cancel_body(napi_env env, napi_callback_info info, napi_value *value)
@@ -105,6 +110,7 @@ static napi_status threads_body(napi_env env, napi_callback_info info, napi_valu
 
 FUNCTION(write)
 FUNCTION(batch)
+FUNCTION(one)
 FUNCTION(cancel)
 FUNCTION(steps)
 FUNCTION(formats)
@@ -117,6 +123,7 @@ static napi_status init(napi_env env, napi_value exports)
     static const napi_property_descriptor functions[] = {
         {"write", NULL, write_call, NULL, NULL, NULL, napi_default, NULL},
         {"batch", NULL, batch_call, NULL, NULL, NULL, napi_default, NULL},
+        {"one", NULL, one_call, NULL, NULL, NULL, napi_default, NULL},
         {"cancel", NULL, cancel_call, NULL, NULL, NULL, napi_default, NULL},
         {"steps", NULL, steps_call, NULL, NULL, NULL, napi_default, NULL},
         {"formats", NULL, formats_call, NULL, NULL, NULL, napi_default, NULL},
@@ -127,6 +134,14 @@ static napi_status init(napi_env env, napi_value exports)
     binding_addon *addon;
     TRY(binding__addon_new(env, &addon));
     return napi_define_properties(env, exports, COUNT(functions), functions);
+}
+
+/* What the worker program (worker.c) is: it loads this addon without a Node around it. */
+__attribute__((visibility("default"))) int smalti_node_worker(int fd);
+int smalti_node_worker(int fd)
+{
+    smalti_error error;
+    return smalti_worker_serve(fd, &error) < 0 ? 1 : 0;
 }
 
 NAPI_MODULE_INIT()

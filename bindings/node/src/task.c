@@ -48,6 +48,7 @@ void binding__task_run(binding_task *task)
 {
     binding_addon *addon = task->addon;
     task->result = task->kind->run(task);
+    binding__attached_name(task, &task->error);
     if (make_ready(task, true)) /* the task is JavaScript's from here on */
         call_wake(addon);
     run_done(addon); /* and the addon its environment's */
@@ -60,8 +61,10 @@ static napi_status free_task(napi_env env, binding_task *task)
     binding_addon *addon = task->addon;
     napi_ref refs[] = {task->callback, task->input};
     task->kind->clear(task);
+    binding__attached_close(task);
     smalti_cancel_free(task->cancel);
     free(task->program);
+    free(task->blocks);
     if (task->newer)
         task->newer->older = task->older;
     else
@@ -204,10 +207,36 @@ napi_status binding__addon_new(napi_env env, binding_addon **addon)
 
 /* ---- starting ---- */
 
+/* Of an array of bytes; null stands for none. */
+static napi_status read_blocks(napi_env env, napi_value array, binding_task *task)
+{
+    uint32_t count;
+    TRY(napi_get_array_length(env, array, &count));
+    TRY(napi_create_reference(env, array, 1, &task->input));
+    task->blocks = calloc((size_t)count + 1, sizeof *task->blocks);
+    if (!task->blocks)
+        return napi_generic_failure;
+    for (uint32_t i = 0; i < count; i++) {
+        napi_handle_scope scope;
+        napi_value element;
+        napi_valuetype type;
+        void *data = NULL;
+        TRY(napi_open_handle_scope(env, &scope));
+        TRY(napi_get_element(env, array, i, &element));
+        TRY(napi_typeof(env, element, &type));
+        if (type == napi_object) {
+            TRY(napi_get_buffer_info(env, element, &data, &task->blocks[i].size));
+            task->blocks[i].data = data ? data : "";
+        }
+        TRY(napi_close_handle_scope(env, scope));
+    }
+    task->block_count = count;
+    return napi_ok;
+}
+
 static napi_status read_arguments(napi_env env, napi_callback_info info, binding_task *task)
 {
     napi_value arguments[3];
-    napi_valuetype type;
     size_t count = COUNT(arguments), bytes;
     TRY(napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     TRY(napi_get_value_string_utf8(env, arguments[0], NULL, 0, &bytes));
@@ -215,13 +244,7 @@ static napi_status read_arguments(napi_env env, napi_callback_info info, binding
     if (!task->program)
         return napi_generic_failure;
     TRY(napi_get_value_string_utf8(env, arguments[0], task->program, bytes + 1, &task->program_bytes));
-    TRY(napi_typeof(env, arguments[1], &type));
-    if (type == napi_object) {
-        void *data;
-        TRY(napi_get_buffer_info(env, arguments[1], &data, &task->data_bytes));
-        task->data = data ? data : "";
-        TRY(napi_create_reference(env, arguments[1], 1, &task->input));
-    }
+    TRY(read_blocks(env, arguments[1], task));
     return napi_create_reference(env, arguments[2], 1, &task->callback);
 }
 

@@ -122,7 +122,7 @@ static smalti_result read_output(struct write_task *self, const smalti_chain *ba
         output->path = binding__word(words);
     if (output->kind == TO_STREAM)
         result = open_stream(self);
-    return result < 0 ? result : binding__chain_add(output->chain, words, error);
+    return result < 0 ? result : binding__chain_add(&self->base, output->chain, words, error);
 }
 
 /* The library's rows begin at multiples of 64 bytes; JavaScript wants them without gaps. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { createReadStream, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import smalti from '../lib/index.mjs'
 import { folder, png } from './images.mjs'
 
@@ -60,6 +61,17 @@ test('both ways give the same bytes', async (t) => {
     const [a, b] = [there.results[i].path, here.results[i].data].map((input) => smalti(input).raw().toBuffer())
     assert.ok((await a).equals(await b))
   }
+})
+
+test('streams and pixels have their turn too', async (t) => {
+  const { inputs } = files(t, 2)
+  const all = [createReadStream(inputs[0]), inputs[1], Readable.from([Buffer.from('no image')])]
+  const { results, metrics } = await smalti.processBatch(all, smalti().resize(20).png())
+  assert.deepEqual(results.map((result) => result.status), ['done', 'done', 'failed'])
+  assert.ok(results[0].data.equals(await smalti(inputs[0]).resize(20).png().toBuffer()))
+  assert.deepEqual([metrics.done, metrics.failed, metrics.total], [2, 1, 3])
+  const pixels = await smalti.processBatch(inputs, smalti().resize(20).raw())
+  assert.deepEqual([pixels.results[1].format, pixels.results[1].data.length], ['raw', 20 * 16 * 3])
 })
 
 test('a signal ends a batch of either way', async (t) => {

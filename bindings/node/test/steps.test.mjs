@@ -2,7 +2,7 @@
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import smalti from '../lib/index.mjs'
 import { folder, png, samples } from './images.mjs'
 
@@ -71,7 +71,46 @@ test('a watermark, whatever its file is called', async (t) => {
   const file = add('a,b=c\\,.png', png(2, 2, { pixel: () => [255, 0, 0] }))
   const { data } = await pixels(smalti(input).composite([{ input: file, left: 3, top: 1 }]))
   assert.deepEqual([...data.subarray((60 + 3) * 3, (60 + 3) * 3 + 3)], [255, 0, 0])
-  assert.throws(() => smalti(input).composite([{ input: Buffer.alloc(3) }]), smalti.UnsupportedError)
+  assert.throws(() => smalti(input).composite([{ input: 3 }]), smalti.InvalidError)
+})
+
+test('bytes and pixels on top, like a file', async (t) => {
+  const bytes = png(7, 5, { channels: 4, pixel: (x, y) => [x * 30, y * 40, 9, 128 + x] })
+  const file = folder(t).add('top.png', bytes)
+  const at = { left: 3, top: 1 }
+  const wanted = await pixels(smalti(input).composite([{ input: file, ...at }]))
+  const raw = { width: 7, height: 5, channels: 4 }
+  const pixelsOnTop = samples(7, 5, 4, (x, y) => [x * 30, y * 40, 9, 128 + x])
+  const sized = new Uint8Array(bytes.length + 4)
+  sized.set(bytes, 4)
+  for (const top of [{ input: bytes }, { input: sized.subarray(4) }, { input: pixelsOnTop, raw }, { input: pathToFileURL(file) }]) {
+    const made = await pixels(smalti(input).composite([{ ...top, ...at }]))
+    assert.ok(made.data.equals(wanted.data))
+  }
+  const gray = Uint16Array.from({ length: 12 }, (_, i) => i * 257 * 20) // of 16 bits, which 8 bits hold
+  const small = { width: 4, height: 3, channels: 1 }
+  const [wide, narrow] = await Promise.all([
+    pixels(smalti(input).composite({ input: gray, raw: small, ...at })),
+    pixels(smalti(input).composite({ input: Uint8Array.from(gray, (value) => value / 257), raw: small, ...at }))
+  ])
+  assert.ok(wide.data.equals(narrow.data) && !wide.data.equals(await smalti(input).raw().toBuffer()))
+  const isolated = await smalti(input, { isolate: true }).composite([{ input: bytes, ...at }, { input: bytes, left: 20, top: 9 }]).png().toBuffer()
+  assert.ok(isolated.equals(await smalti(input).composite([{ input: file, ...at }, { input: file, left: 20, top: 9 }]).png().toBuffer()))
+  const { results } = await smalti.processBatch([input, input, input], smalti({ isolate: true }).composite({ input: bytes, ...at }).png())
+  assert.ok(results.every(({ data }) => data.equals(results[0].data)) && (await pixels(smalti(results[0].data))).data.equals(wanted.data))
+  const branch = smalti(input).composite({ input: bytes, ...at })
+  const [one, two] = await Promise.all([branch.clone().flop().png().toBuffer(), branch.clone().composite({ input: bytes }).png().toBuffer()])
+  assert.ok(one.length && two.length)
+})
+
+test('bytes on top that are no image are told as that', async () => {
+  for (const isolate of [false, true]) {
+    const made = smalti(input, { isolate }).composite({ input: Buffer.from('no image') }).png().toBuffer()
+    await assert.rejects(made, (error) => error instanceof smalti.FormatError && /^(input: )?the input of composite: /.test(error.message))
+  }
+  const raw = { width: 2, height: 2, channels: 3 }
+  assert.throws(() => smalti(input).composite({ input: Buffer.alloc(11), raw }), smalti.InvalidError)
+  assert.throws(() => smalti(input).composite({ input: Buffer.alloc(12), raw: { ...raw, channels: 5 } }), smalti.InvalidError)
 })
 
 test('options of formats', async () => {
