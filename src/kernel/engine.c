@@ -183,6 +183,8 @@ static void use_pool(wasm_config_t *config)
     wasmtime_pooling_allocation_config_table_elements_set(pool, SMALTI__MAX_TABLE_ELEMENTS);
     wasmtime_pooling_allocation_config_max_memory_size_set(pool, (size_t)1 << 32);
     wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, KEEP_RESIDENT);
+    /* a slot that was used is used again, whatever module used it: else a hundred of them keep their memory */
+    wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, 0);
     wasmtime_pooling_allocation_strategy_set(config, pool);
     wasmtime_pooling_allocation_config_delete(pool);
 }
