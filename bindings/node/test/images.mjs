@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { deflateSync, crc32 as nodeCrc32 } from 'node:zlib'
+import * as zlib from 'node:zlib'
 
 const table = Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1
@@ -11,7 +11,7 @@ const table = Array.from({ length: 256 }, (_, n) => {
 })
 
 function crc32(bytes) {
-  if (nodeCrc32) return nodeCrc32(bytes)
+  if (zlib.crc32) return zlib.crc32(bytes) // from Node 20.15 on
   let crc = 0xffffffff
   for (const byte of bytes) crc = table[(crc ^ byte) & 255] ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
@@ -50,7 +50,7 @@ export function png(width, height, { channels = 3, pixel = gradient, level = 6 }
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
     chunk('IHDR', head),
-    chunk('IDAT', deflateSync(lines, { level })),
+    chunk('IDAT', zlib.deflateSync(lines, { level })),
     chunk('IEND', Buffer.alloc(0))
   ])
 }
