@@ -228,7 +228,7 @@ typedef struct smalti_run_options {
     smalti_cancel *cancel; /**< borrowed; NULL: cannot be cancelled */
     smalti_event_fn event; /**< NULL: none */
     void *user; /**< handed to event */
-    smalti_place at; /**< default: threads. The outputs are the same. Only smalti_plan_run, _run_items and _run_memory look at it */
+    smalti_place at; /**< default: threads. The outputs are the same. smalti_plan_run_image does not look at it */
     const char *worker_program; /**< started as "PROGRAM worker --serve N", which is to call smalti_worker_serve(N):
                                    default "smalti", looked for in PATH */
     bool require_jail; /**< a worker that cannot be jailed in all ways there are is an error, not a warning */
