@@ -5,9 +5,10 @@
 
 const path = require('node:path')
 const { native, run, Program } = require('./native')
-const { errorOf, InvalidError, UnsupportedError, CancelledError } = require('./errors')
+const { errorOf, InvalidError, CancelledError } = require('./errors')
 const { Input, isStream } = require('./input')
-const { isolation, pushIsolation, pushItem, warn } = require('./isolate')
+const { isolation, pushIsolation, pushItem, pixelSettings, pixelsOf, warn } = require('./isolate')
+const { DEPTHS } = require('./describe')
 const { Smalti } = require('./pipeline')
 const { stepsBetween } = require('./write')
 const { outputSettings } = require('./formats')
@@ -53,21 +54,19 @@ function begin(options) {
   return program
 }
 
-function end(program, pipeline, settings) {
+function end(program, pipeline, settings, toPixels = false) {
   const { settings: own, last } = Smalti.parts(pipeline)
-  program.settings(pipeline._input.settings)
-  program.settings(own)
-  program.settings(settings)
+  const all = new Map([...pipeline._input.settings, ...own, ...settings])
+  program.settings(toPixels ? pixelSettings(all) : all)
   program.steps(stepsBetween(undefined, last))
 }
 
-/** Runs a program; `place(record)` is where a result goes. */
+/** Runs a program; `place(record)` puts a result where it goes, and says its status. */
 async function runProgram(program, progress, stop, place) {
   let thrown
   const more = (what, records) => {
     for (const record of records) {
-      place(record)
-      progress.counts[record.status]++
+      progress.counts[place(record)]++
     }
     try {
       progress.tell()
@@ -92,7 +91,10 @@ async function runJob(inputs, pipeline, options, progress, stop) {
   end(program, pipeline, outputSettings(undefined, { dir: options.dir, template: options.template, ...options.output }))
   const results = []
   progress.counts.total = Array.isArray(inputs) ? inputs.length : 0
-  const metrics = await runProgram(program, progress, stop, (record) => (results[record.index] = resultOf(record)))
+  const metrics = await runProgram(program, progress, stop, (record) => {
+    results[record.index] = resultOf(record)
+    return record.status
+  })
   progress.counts.total = metrics.total
   return { results, metrics }
 }
@@ -101,6 +103,11 @@ async function runJob(inputs, pipeline, options, progress, stop) {
 
 function failed(input, index, error) {
   return { index, status: 'failed', ...(typeof input === 'string' && { input }), error }
+}
+
+function infoOf(pixels) {
+  const { sample, ...info } = pixels
+  return { ...info, depth: DEPTHS[sample], quality: undefined }
 }
 
 async function runItems(inputs, pipeline, options, progress, stop) {
@@ -118,12 +125,19 @@ async function runItems(inputs, pipeline, options, progress, stop) {
     }
   }
   program.push('to', 'buffer')
-  end(program, pipeline, outputSettings(undefined, options.output))
+  const { raw } = Smalti.parts(pipeline)
+  end(program, pipeline, outputSettings(undefined, options.output), raw)
   const started = performance.now()
   const place = ({ input, head, measures, ...record }) => {
     const index = indices[record.index]
     const name = typeof inputs[index] === 'string' ? { input } : {}
-    results[index] = resultOf({ ...record, index, ...name })
+    try {
+      const pixels = raw && record.data ? infoOf(pixelsOf({ ...record, head })) : {}
+      results[index] = resultOf({ ...record, index, ...name, ...pixels })
+    } catch (error) {
+      results[index] = failed(inputs[index], index, error)
+    }
+    return results[index].status
   }
   const metrics = indices.length ? await runProgram(program, progress, stop, place) : {}
   return { results, metrics: { ...metrics, ...progress.counts, wallMs: performance.now() - started } }
@@ -189,9 +203,7 @@ async function processBatch(inputs, pipeline, options = {}) {
   }
   const progress = new Progress(options.onProgress)
   const isolate = isolation(options.isolate ?? pipeline._input.isolate)
-  const { raw } = Smalti.parts(pipeline)
-  if (isolate && raw && options.dir === undefined) throw new UnsupportedError('isolate: workers make files, not pixels')
-  const each = !isolate && (raw || (options.dir === undefined && inputs.some(isStream)))
+  const each = !isolate && (Smalti.parts(pipeline).raw || (options.dir === undefined && inputs.some(isStream)))
   const way = options.dir !== undefined ? runJob : each ? runEach : runItems
   const { own, done } = stopper(options.signal)
   try {

@@ -3,9 +3,10 @@
 // write.js, one of these is to the others: {input, stats, output, measures}.
 'use strict'
 
+const { endianness } = require('node:os')
 const path = require('node:path')
 const { native, run, Program } = require('./native')
-const { errorOf, InvalidError, UnsupportedError } = require('./errors')
+const { errorOf, InvalidError, PeerError, UnsupportedError } = require('./errors')
 
 const worker = path.join(__dirname, '..', 'prebuilt', `smalti-${process.platform}-${process.arch}.worker`)
 
@@ -58,13 +59,52 @@ async function runOne(input, source, { to, settings, steps, signal }) {
   return records[0] ?? { error: { result: -500, message: '' } } // it could not be kept
 }
 
+/* ---- pixels: a worker makes a PNM or PAM file of them, whose head is nothing to be afraid of ---- */
+
+const PNM = /^P([56])\n(\d{1,10}) (\d{1,10})\n(255|65535)\n/
+const PAM = /^P7\nWIDTH (\d{1,10})\nHEIGHT (\d{1,10})\nDEPTH ([24])\nMAXVAL (255|65535)\nTUPLTYPE [A-Z_]{1,20}\nENDHDR\n/
+const HEAD_BYTES = 160
+const FLOATS = 3 // samples from this on are
+
+/** The settings of an output of pixels. */
+function pixelSettings(settings) {
+  const own = new Map(settings)
+  for (const key of ['output.max_bytes', 'output.target_quality']) own.delete(key)
+  return own.set('output.format', 'pnm')
+}
+
+/** The samples have the machine's order, and stand where arrays of 16 bits can be laid over them. */
+function swapped(bytes) {
+  const copy = Buffer.from(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+  return endianness() === 'LE' ? copy.swap16() : copy
+}
+
+/** What a record of such an output is as pixels; a hostile worker may have made it. */
+function pixelsOf({ data, head }) {
+  if (head?.sample >= FLOATS) throw new UnsupportedError('isolate: workers give pixels of 8 or 16 bits, and the input has floats')
+  const text = data.toString('latin1', 0, HEAD_BYTES)
+  const pnm = PNM.exec(text)
+  const found = pnm ?? PAM.exec(text)
+  const [width, height] = (found ?? []).slice(pnm ? 2 : 1).map(Number)
+  const channels = pnm ? (pnm[1] === '5' ? 1 : 3) : Number(found?.[3])
+  const wide = found?.[4] === '65535'
+  const size = width * height * channels * (wide ? 2 : 1)
+  if (!found || data.byteLength !== found[0].length + size) throw new PeerError("the worker's answer has pixels that cannot be")
+  const samples = data.subarray(found[0].length)
+  return { format: 'raw', width, height, size, channels, sample: wide ? 2 : 1, data: wide ? swapped(samples) : samples }
+}
+
+/* ---- single outputs ---- */
+
 /** @param {import('./write').Request} request @param {string[][]} steps */
 async function writeIsolated(input, source, request, steps) {
-  const kinds = { file: request.to, buffer: ['buffer'], stream: ['buffer'], discard: ['nothing'] }
+  const kinds = { file: request.to, buffer: ['buffer'], pixels: ['buffer'], stream: ['buffer'], discard: ['nothing'] }
   const to = kinds[request.to[0]]
-  if (!to) throw new UnsupportedError('isolate: workers make files, not pixels: raw() is for outputs that are not isolated')
-  const record = await runOne(input, source, { to, settings: request.settings, steps, signal: request.signal })
+  const raw = request.to[0] === 'pixels'
+  const settings = raw ? pixelSettings(request.settings) : request.settings
+  const record = await runOne(input, source, { to, settings, steps, signal: request.signal })
   if (record.error) throw errorOf(record.error, request.signal)
+  if (raw) return { input: record.head, stats: record.metrics, output: pixelsOf(record) }
   const { format, width, height, size, quality, score, data, head, metrics, measures } = record
   const output = { format, width, height, size, quality, ...(score !== undefined && { score }), ...(data && { data }) }
   return { input: head, stats: metrics, output, ...(measures && { measures }) }
@@ -77,4 +117,4 @@ async function headIsolated(input, source, signal) {
   return { input: record.head }
 }
 
-module.exports = { isolation, pushIsolation, pushItem, warn, writeIsolated, headIsolated }
+module.exports = { isolation, pushIsolation, pushItem, pixelSettings, pixelsOf, warn, writeIsolated, headIsolated }

@@ -3,6 +3,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { createReadStream, createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cpus } from 'node:os'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
@@ -60,6 +61,25 @@ test('what a file says and what its pixels are like comes from a worker too', as
   await assert.rejects(smalti(Buffer.from('no image'), { isolate: true }).metadata(), smalti.FormatError)
 })
 
+test('pixels come out as they do in this process', async () => {
+  for (const channels of [1, 2, 3, 4]) {
+    for (const samples of [new Uint8Array(23 * 17 * channels), new Uint16Array(23 * 17 * channels)]) {
+      const most = samples.BYTES_PER_ELEMENT === 1 ? 256 : 65536
+      samples.forEach((_, i) => (samples[i] = (i * 7919) % most))
+      const file = await smalti(samples, { raw: { width: 23, height: 17, channels } }).png().toBuffer()
+      const [here, there] = await Promise.all([{}, { isolate: true }].map((options) => smalti(file, options).flop().raw().toBuffer({ resolveWithObject: true })))
+      assert.deepEqual(there.info, here.info)
+      assert.ok(there.data.equals(here.data))
+      if (samples.BYTES_PER_ELEMENT === 2) assert.equal(new Uint16Array(there.data.buffer, there.data.byteOffset, samples.length).length, samples.length)
+      const { results } = await smalti.processBatch([file, Buffer.from('no image')], smalti({ isolate: true }).flop().raw())
+      assert.ok(results[0].data.equals(here.data) && results[1].error instanceof smalti.FormatError)
+      assert.deepEqual([results[0].format, results[0].channels, results[0].depth, results[0].size], ['raw', channels, here.info.depth, here.data.length])
+    }
+  }
+  const parts = await smalti(png(50, 40), { isolate: true }).raw().toArray()
+  assert.equal(Buffer.concat(parts).length, 50 * 40 * 3)
+})
+
 test('clones have their outputs, though each is decoded for itself', async () => {
   const photo = smalti(png(80, 60), { isolate: true }).flop()
   const [small, whole] = await Promise.all([photo.clone().resize(40).webp().toBuffer(), photo.toBuffer()])
@@ -70,6 +90,8 @@ test('clones have their outputs, though each is decoded for itself', async () =>
 test('errors are of the same classes', async (t) => {
   const { file, add } = folder(t)
   const good = png(30, 20)
+  const raw = { width: 4, height: 3, channels: 3 }
+  const floats = await smalti(new Float32Array(36), { raw }).exr().toBuffer()
   const cases = [
     [() => smalti(file('none.png'), { isolate: true }).toBuffer(), smalti.IoError, { systemCode: 'ENOENT' }],
     [() => smalti(Buffer.from('no image'), { isolate: true }).toBuffer(), smalti.FormatError, { code: 'FORMAT_UNKNOWN' }],
@@ -77,7 +99,7 @@ test('errors are of the same classes', async (t) => {
     [() => smalti(good, { isolate: true }).resize({ widht: 3 }).toBuffer(), smalti.InvalidError, { code: 'INVALID_KEY' }],
     [() => smalti(png(1500, 1000), { isolate: true, memory: 1 << 20 }).rotate(30).toBuffer(), smalti.LimitError, { code: 'LIMIT_MEMORY' }],
     [() => smalti(add('in.png', good), { isolate: true }).toFile(file('in.png')), smalti.InvalidError, { code: 'INVALID_CONFLICT' }],
-    [() => smalti(good, { isolate: true }).raw().toBuffer(), smalti.UnsupportedError, {}],
+    [() => smalti(floats, { isolate: true }).raw().toBuffer(), smalti.UnsupportedError, {}],
     [() => smalti(good, { isolate: { program: '/nonexistent/worker' } }).toBuffer(), smalti.IoError, { systemCode: 'ENOENT' }],
     [() => smalti(good, { isolate: { program: '/bin/false' } }).toBuffer(), smalti.PeerError, { code: 'PEER' }],
     [() => smalti(good, { isolate: true }).toBuffer({ signal: AbortSignal.abort('why') }), smalti.CancelledError, { cause: 'why' }]
@@ -114,6 +136,23 @@ test('a decoder that hangs ends with its time, or with a signal', { skip: unbuil
   const error = await hang().toBuffer({ signal: controller.signal }).then(assert.fail, (error) => error)
   assert.ok(error instanceof smalti.CancelledError && error.cause.message === 'enough')
   assert.deepEqual(children(), [])
+})
+
+test('a worker has the limits of its job', { skip: unbuilt }, async () => {
+  const controller = new AbortController()
+  const image = smalti(bad('h'), { isolate, limitInputPixels: 1000 }).png().timeout({ seconds: 300 })
+  const made = image.toBuffer({ signal: controller.signal }).catch((error) => error)
+  const limitOf = (text, name) => Number(new RegExp(`^${name} +(\\S+)`, 'm').exec(text)?.[1])
+  let limits
+  do {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    limits = children().map((pid) => existsSync(`/proc/${pid}/limits`) && readFileSync(`/proc/${pid}/limits`, 'utf8'))[0]
+  } while (!limits || Number.isNaN(limitOf(limits, 'Max cpu time')) || Number.isNaN(limitOf(limits, 'Max file size')))
+  controller.abort()
+  assert.ok(await made instanceof smalti.CancelledError)
+  const cpu = limitOf(limits, 'Max cpu time')
+  assert.ok(cpu >= 300 && cpu < 1000 * cpus().length, limits)
+  assert.ok(limitOf(limits, 'Max file size') < 100e6 && limitOf(limits, 'Max data size') > 0, limits)
 })
 
 test('a batch to a folder goes through workers, a crash stops nobody', { skip: unbuilt }, async (t) => {
