@@ -5,22 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    START_MS = 60000,
-    LOOK_MS = 50,     /* how often a wait looks whether it was cancelled */
-    GRACE_MS = 1000,  /* for a worker to end a task that is over its time by itself */
-    STARTS = 3,       /* attempts in a row */
-    PAUSE_MOST_MS = 200,
-    WARNINGS_MOST = 1000,
-    MEASURES_MOST = 4 << 20,
-    PROGRESS_NS = 50 * 1000 * 1000
+    LOOK_MS = 50,   /* how often a wait looks whether it was cancelled */
+    GRACE_MS = 1000 /* for a worker to end a task that is over its time by itself */
 };
 
 /* ---- The job ---- */
@@ -47,121 +39,6 @@ void smalti__workers_close(smalti__workers *workers)
     if (workers->job >= 0)
         close(workers->job);
     workers->job = -1;
-}
-
-/* ---- The worker ---- */
-
-static void pause_ms(uint32_t ms)
-{
-    const struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
-    nanosleep(&time, NULL);
-}
-
-/* Workers that die at once must not keep the machine busy with starting them. */
-static void back_off(const smalti__remote *remote)
-{
-    if (remote->deaths < 2)
-        return;
-    uint32_t ms = remote->deaths < 8 ? 5u << (remote->deaths - 2) : PAUSE_MOST_MS;
-    pause_ms(ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS);
-}
-
-/* Waits for a packet: its bytes, 0 when the worker is gone, -1 when ms went by. */
-static ssize_t receive(smalti__remote *remote, int ms)
-{
-    struct pollfd watched[] = {{.fd = remote->process.socket, .events = POLLIN},
-                               {.fd = remote->process.watch, .events = POLLIN}};
-    int ready = poll(watched, SMALTI__COUNT(watched), ms);
-    if (ready == 0 || (ready < 0 && errno == EINTR))
-        return -1;
-    ssize_t got =
-        smalti__packet_receive(remote->process.socket, &remote->packet, sizeof remote->packet, NULL, 0, NULL, false);
-    if (got < 0 && errno == EAGAIN) /* it is the other one: dead, with its socket in somebody else's hands */
-        return watched[1].revents ? 0 : -1;
-    return got < 0 ? 0 : got;
-}
-
-/* One that is dead already is noticed by whoever waits for its answer. */
-static void greet(smalti__remote *remote)
-{
-    const smalti__workers *workers = remote->workers;
-    const smalti__run *run = workers->run;
-    const smalti__packet_start start = {
-        .kind = SMALTI__PACKET_START,
-        .version = SMALTI__PACKET_VERSION,
-        .job_bytes = workers->job_bytes,
-        .memory_bytes = run->options.memory_bytes,
-        .strip_rows = run->options.strip_rows,
-        .tasks = run->plan->job->input_count,
-        .jobs = run->options.jobs,
-        .lanes = run->lanes,
-        .spare_lanes = run->spare_lanes,
-        .has_output = run->plan->has_output,
-    };
-    (void)smalti__packet_send(remote->process.socket, &start, sizeof start, &workers->job, 1, false);
-}
-
-/* In force or not: an error where it must be, else a warning, once in the run. */
-static smalti_result check_jail(smalti__remote *remote, smalti__task *task, smalti_error *error)
-{
-    smalti__workers *workers = remote->workers;
-    smalti__jail_state state;
-    smalti_error missing;
-    memcpy(state.failed, remote->packet.ready.failed, sizeof state.failed);
-    if (smalti__jail_require(&state, &missing) == SMALTI_OK)
-        return SMALTI_OK;
-    if (workers->run->options.require_jail)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s", missing.message);
-    if (!__atomic_exchange_n(&workers->told, true, __ATOMIC_RELAXED))
-        smalti__task_warn(task, missing.message);
-    return SMALTI_OK;
-}
-
-/* *died: it may be tried again. */
-static smalti_result start_once(smalti__remote *remote, smalti__task *task, bool *died, smalti_error *error)
-{
-    const char *program = remote->workers->run->options.worker_program;
-    char end[SMALTI__PROCESS_END];
-    *died = false;
-    SMALTI__TRY(smalti__process_start(program ? program : "smalti", &remote->process, error));
-    smalti_result result = SMALTI_OK;
-    greet(remote);
-    ssize_t got = -1;
-    for (int waited = 0; result == SMALTI_OK && got < 0; waited += LOOK_MS) {
-        got = receive(remote, LOOK_MS);
-        result = smalti__stop_check(&task->stop, error);
-        if (got < 0 && result == SMALTI_OK && waited > START_MS)
-            result = smalti__fail(error, SMALTI_E_PEER, "a worker did not start within %d seconds", START_MS / 1000);
-    }
-    if (result == SMALTI_OK && got != sizeof remote->packet.ready) {
-        smalti__process_end(&remote->process, end);
-        *died = true;
-        return smalti__fail(error, SMALTI_E_PEER, "a worker %s when it was started", end);
-    }
-    if (result == SMALTI_OK && remote->packet.kind != SMALTI__PACKET_READY)
-        result = smalti__fail(error, SMALTI_E_PEER, "%s is no worker", SMALTI__SHOWN(program ? program : "smalti"));
-    if (result == SMALTI_OK)
-        result = smalti__remote_error(&remote->packet.ready.error, error);
-    if (result == SMALTI_OK)
-        result = check_jail(remote, task, error);
-    if (result < 0)
-        smalti__process_end(&remote->process, NULL);
-    return result;
-}
-
-static smalti_result have_worker(smalti__remote *remote, smalti__task *task, smalti_error *error)
-{
-    for (int attempt = 1; !remote->process.id; attempt++) {
-        bool died;
-        back_off(remote);
-        smalti_result result = start_once(remote, task, &died, error);
-        remote->deaths += died;
-        if (result < 0 && (!died || attempt == STARTS)) {
-            smalti__error_name(error, task->name);
-            return result;
-        }
-    }
-    return SMALTI_OK;
 }
 
 /* ---- The descriptors of a task ---- */
@@ -224,7 +101,7 @@ static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, co
                                   int *descriptors, size_t *count, smalti_error *error)
 {
     const smalti_plan *plan = task->lane->run->plan;
-    smalti__packet_task *packet = &remote->packet.task;
+    smalti__packet_task *packet = &remote->packet;
     memset(packet, 0, offsetof(smalti__packet_task, outputs));
     packet->kind = SMALTI__PACKET_TASK;
     packet->output_count = (uint32_t)plan->variant_count;
@@ -251,103 +128,27 @@ static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, co
 
 typedef enum outcome { ANSWERED, STOPPED, DIED } outcome;
 
-static bool grant(smalti__remote *remote, smalti__task *task)
-{
-    smalti__packet_word answer = {.kind = SMALTI__PACKET_GRANT};
-    smalti_error error;
-    uint64_t bytes = remote->packet.need.bytes;
-    smalti_result result =
-        remote->packet.need.wait ? smalti__task_admit(task, bytes, &error) : smalti__task_more(task, bytes, &error);
-    smalti__packet_error_set(&answer.error, result, &error);
-    return !smalti__packet_send(remote->process.socket, &answer, sizeof answer, NULL, 0, false);
-}
-
-static bool add_measures(smalti__remote *remote)
-{
-    const smalti__packet_measures *part = &remote->packet.measures;
-    uint32_t bytes = part->bytes;
-    if (bytes > sizeof part->text || bytes > MEASURES_MOST - remote->measure_bytes)
-        return false;
-    char *larger = realloc(remote->measures, remote->measure_bytes + bytes + 1);
-    if (!larger)
-        return false;
-    memcpy(larger + remote->measure_bytes, part->text, bytes);
-    remote->measures = larger;
-    remote->measure_bytes += bytes;
-    return true;
-}
-
-static bool pass_warning(smalti__remote *remote, smalti__task *task)
-{
-    smalti_error warning;
-    char shown[SMALTI__NAME_TEXT];
-    if (++remote->warnings > WARNINGS_MOST || smalti__remote_error(&remote->packet.word.error, &warning) == SMALTI_OK)
-        return false;
-    size_t name = strlen(smalti__name_text(task->name, shown));
-    bool named = !strncmp(warning.message, shown, name) && warning.message[name] == ':';
-    smalti__task_warn(task, warning.message + (named ? name + 2 : 0));
-    return true;
-}
-
-static void pass_progress(smalti__remote *remote, smalti__task *task)
-{
-    const smalti__packet_progress *progress = &remote->packet.progress;
-    uint64_t now = smalti__now_ns();
-    if (now - remote->progress_ns < PROGRESS_NS || progress->rows_done > progress->rows)
-        return;
-    remote->progress_ns = now;
-    smalti__task_progress(task, progress->rows_done, progress->rows);
-}
-
-/* A packet that came. False: it cannot be a worker's. */
-static bool handle(smalti__remote *remote, smalti__task *task, size_t bytes, bool *answered)
-{
-    static const size_t sizes[] = {
-        [SMALTI__PACKET_NEED] = sizeof(smalti__packet_need),
-        [SMALTI__PACKET_WARNING] = sizeof(smalti__packet_word),
-        [SMALTI__PACKET_PROGRESS] = sizeof(smalti__packet_progress),
-        [SMALTI__PACKET_MEASURES] = sizeof(smalti__packet_measures),
-        [SMALTI__PACKET_REPLY] = sizeof(smalti__packet_reply),
-    };
-    uint32_t kind = bytes >= sizeof remote->packet.kind ? remote->packet.kind : 0;
-    if (kind >= SMALTI__COUNT(sizes) || !sizes[kind] || sizes[kind] != bytes)
-        return false;
-    switch (kind) {
-    case SMALTI__PACKET_NEED:
-        return grant(remote, task);
-    case SMALTI__PACKET_WARNING:
-        return pass_warning(remote, task);
-    case SMALTI__PACKET_PROGRESS:
-        pass_progress(remote, task);
-        return true;
-    case SMALTI__PACKET_MEASURES:
-        return add_measures(remote);
-    default:
-        remote->reply = remote->packet.reply;
-        *answered = true;
-        return true;
-    }
-}
-
 /* end: how the worker died. */
 static outcome await(smalti__remote *remote, smalti__task *task, char end[SMALTI__PROCESS_END], smalti_error *error)
 {
     uint64_t last_ns = task->stop.deadline_ns + (uint64_t)GRACE_MS * 1000000;
     bool answered = false;
     while (!answered) {
-        ssize_t got = receive(remote, LOOK_MS);
+        smalti__heard heard = smalti__remote_hear(remote, LOOK_MS);
         smalti_result stop = smalti__stop_check(&task->stop, error);
-        if (got == 0) {
-            smalti__process_end(&remote->process, end);
+        if (heard == SMALTI__HEARD_END) {
+            smalti__remote_end(remote, end);
             return DIED;
         }
-        if (got > 0 && !handle(remote, task, (size_t)got, &answered)) {
-            smalti__process_end(&remote->process, NULL);
+        if (heard == SMALTI__HEARD_PACKET && !smalti__remote_heed(remote, task, &answered))
+            heard = SMALTI__HEARD_NONSENSE;
+        if (heard == SMALTI__HEARD_NONSENSE) {
+            smalti__remote_end(remote, NULL);
             snprintf(end, SMALTI__PROCESS_END, "said what no worker says");
             return DIED;
         }
         if (!answered && stop < 0 && (stop != SMALTI_E_LIMIT_TIME || smalti__now_ns() > last_ns)) {
-            smalti__process_end(&remote->process, NULL);
+            smalti__remote_end(remote, NULL);
             smalti__error_name(error, task->name);
             return STOPPED;
         }
@@ -360,14 +161,20 @@ static outcome await(smalti__remote *remote, smalti__task *task, char end[SMALTI
 /* As before the worker looked at it. */
 static void reset(smalti__remote *remote, smalti__task *task)
 {
-    free(remote->measures);
-    remote->measures = NULL;
-    remote->measure_bytes = 0;
-    remote->warnings = 0;
-    remote->progress_ns = 0;
+    smalti__remote_forget(remote);
     smalti__task_give_back(task);
     for (size_t i = 0; i < task->lane->run->plan->variant_count; i++)
         smalti__sink_close(&task->branches[i].sink);
+}
+
+/* Files first: they are there when the task is read. False: the worker takes nothing. */
+static bool send_task(smalti__remote *remote, const int *descriptors, size_t count)
+{
+    const smalti__packet_files files = {SMALTI__PACKET_FILES, (uint32_t)count, ++remote->task};
+    size_t bytes =
+        offsetof(smalti__packet_task, outputs) + sizeof *remote->packet.outputs * remote->packet.output_count;
+    return !smalti__packet_pass(remote->process.socket, &files, sizeof files, descriptors, count) &&
+           smalti__packet_put(&remote->channel, remote->task, &remote->packet, bytes, false, NULL) == SMALTI_OK;
 }
 
 static outcome run_once(smalti__remote *remote, smalti__task *task, const smalti__encoder_format **formats, bool *again,
@@ -375,25 +182,22 @@ static outcome run_once(smalti__remote *remote, smalti__task *task, const smalti
 {
     int descriptors[SMALTI__PACKET_DESCRIPTORS];
     size_t count = 1;
-    bool owned = false;
-    *result = have_worker(remote, task, error);
+    bool owned = false, sent = false;
+    *result = smalti__remote_start(remote, task, error);
     if (*result == SMALTI_OK)
         *result = open_input(task, &descriptors[0], &owned, again, error);
     if (*result < 0)
         return STOPPED;
     *result = open_outputs(remote, task, formats, descriptors, &count, error);
-    size_t bytes = offsetof(smalti__packet_task, outputs) +
-                   sizeof *remote->packet.task.outputs * task->lane->run->plan->variant_count;
-    int failed = *result < 0 ? 0
-                             : smalti__packet_send(remote->process.socket, &remote->packet.task, bytes, descriptors,
-                                                   count, false);
+    if (*result == SMALTI_OK)
+        sent = send_task(remote, descriptors, count);
     if (owned)
         close(descriptors[0]);
     if (*result < 0)
         return STOPPED;
     outcome came = DIED;
-    if (failed)
-        smalti__process_end(&remote->process, end);
+    if (!sent)
+        smalti__remote_end(remote, end);
     else
         came = await(remote, task, end, error);
     if (came == ANSWERED)
@@ -443,7 +247,6 @@ void smalti__remote_open(smalti__remote *remote, smalti__workers *workers, smalt
 
 void smalti__remote_close(smalti__remote *remote)
 {
-    smalti__process_end(&remote->process, NULL);
-    free(remote->measures);
-    remote->measures = NULL;
+    smalti__remote_end(remote, NULL);
+    smalti__remote_forget(remote);
 }

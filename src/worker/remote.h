@@ -14,26 +14,19 @@ typedef struct smalti__workers {
     bool told; /* that the jail is not complete; atomic */
 } smalti__workers;
 
-/* What a lane has. Large: not for the stack. */
+/* A worker as its parent holds it. Large: not for the stack. */
 typedef struct smalti__remote {
     smalti__workers *workers;
     smalti__process process;
+    smalti__channel channel; /* with it, while it lives */
+    smalti__packet_in in; /* what it says */
+    uint64_t task; /* a number for what it does: it counts up */
     uint32_t deaths; /* of workers, since one did a task */
     char *measures; /* that have come so far; owned */
     size_t measure_bytes;
     uint64_t progress_ns; /* when the last was told */
     uint32_t warnings; /* of the task */
-    smalti__packet_reply reply;
-    union {
-        uint32_t kind;
-        smalti__packet_ready ready;
-        smalti__packet_task task;
-        smalti__packet_need need;
-        smalti__packet_word word;
-        smalti__packet_progress progress;
-        smalti__packet_measures measures;
-        smalti__packet_reply reply;
-    } packet; /* that was received, or is to be sent */
+    smalti__packet_task packet; /* to be sent */
 } smalti__remote;
 
 /* UNSUPPORTED: the plan's job cannot be handed to others. */
@@ -45,8 +38,30 @@ void smalti__remote_open(smalti__remote *remote, smalti__workers *workers, smalt
 /* Ends the worker. */
 void smalti__remote_close(smalti__remote *remote);
 
-/* In reply.c: puts what a worker says was made of a task into it, as far as it can be true. PEER when it cannot. formats: that
- * were asked for. Takes remote->measures. */
+/* ---- In start.c ---- */
+
+typedef enum smalti__heard {
+    SMALTI__HEARD_NOTHING, /* in time */
+    SMALTI__HEARD_PACKET, /* in remote->in */
+    SMALTI__HEARD_NONSENSE, /* that no worker says */
+    SMALTI__HEARD_END /* it is gone */
+} smalti__heard;
+
+/* Starts a worker unless there is one; the task may be cancelled, or warned that the jail is not complete. */
+smalti_result smalti__remote_start(smalti__remote *remote, smalti__task *task, smalti_error *error);
+/* Waits for a packet, for about ms. */
+smalti__heard smalti__remote_hear(smalti__remote *remote, int ms);
+/* Ends the worker; end (may be NULL): how it ended before that. Fine without one. */
+void smalti__remote_end(smalti__remote *remote, char end[SMALTI__PROCESS_END]);
+
+/* ---- In reply.c: what a worker says ---- */
+
+/* Forgets what was said about a task before. */
+void smalti__remote_forget(smalti__remote *remote);
+/* Does what the packet in remote->in asks for. *answered: it was the reply to the task. False: no worker says that. */
+bool smalti__remote_heed(smalti__remote *remote, smalti__task *task, bool *answered);
+/* Puts what the reply in remote->in says was made of a task into it, as far as it can be true. PEER when it cannot. formats:
+ * that were asked for. */
 smalti_result smalti__remote_accept(smalti__remote *remote, smalti__task *task,
                                     const smalti__encoder_format *const *formats, smalti_error *error);
 /* The error that a packet tells: SMALTI_OK, or its code, which is an error's in any case. */

@@ -7,6 +7,12 @@
 
 #include "worker/remote.h"
 
+enum {
+    WARNINGS_MOST = 1000,
+    MEASURES_MOST = 4 << 20,
+    PROGRESS_NS = 50 * 1000 * 1000 /* between two that are told */
+};
+
 static const uint64_t number_most = (uint64_t)1 << 60;
 
 static smalti_result refuse(const char *what, smalti_error *error)
@@ -27,6 +33,91 @@ smalti_result smalti__remote_error(const smalti__packet_error *told, smalti_erro
         error->sys_errno = told->sys_errno;
     return code;
 }
+
+/* ---- While a task is on its way ---- */
+
+void smalti__remote_forget(smalti__remote *remote)
+{
+    free(remote->measures);
+    remote->measures = NULL;
+    remote->measure_bytes = 0;
+    remote->warnings = 0;
+    remote->progress_ns = 0;
+}
+
+static bool grant(smalti__remote *remote, smalti__task *task)
+{
+    const smalti__packet_need need = remote->in.packet.need;
+    smalti__packet_word answer = {.kind = SMALTI__PACKET_GRANT};
+    smalti_error error;
+    if (need.wait && task->admitted) /* it would wait for itself */
+        return false;
+    smalti_result result =
+        need.wait ? smalti__task_admit(task, need.bytes, &error) : smalti__task_more(task, need.bytes, &error);
+    smalti__packet_error_set(&answer.error, result, &error);
+    return smalti__packet_put(&remote->channel, remote->task, &answer, sizeof answer, false, NULL) == SMALTI_OK;
+}
+
+static bool add_measures(smalti__remote *remote)
+{
+    const smalti__packet_measures *part = &remote->in.packet.measures;
+    if (part->bytes > MEASURES_MOST - remote->measure_bytes)
+        return false;
+    char *larger = realloc(remote->measures, remote->measure_bytes + part->bytes + 1);
+    if (!larger)
+        return false;
+    memcpy(larger + remote->measure_bytes, part->text, part->bytes);
+    remote->measures = larger;
+    remote->measure_bytes += part->bytes;
+    return true;
+}
+
+static bool pass_warning(smalti__remote *remote, smalti__task *task)
+{
+    smalti_error warning;
+    char shown[SMALTI__NAME_TEXT];
+    if (++remote->warnings > WARNINGS_MOST ||
+        smalti__remote_error(&remote->in.packet.word.error, &warning) == SMALTI_OK)
+        return false;
+    size_t name = strlen(smalti__name_text(task->name, shown));
+    bool named = !strncmp(warning.message, shown, name) && warning.message[name] == ':';
+    smalti__task_warn(task, warning.message + (named ? name + 2 : 0));
+    return true;
+}
+
+static void pass_progress(smalti__remote *remote, smalti__task *task)
+{
+    const smalti__packet_progress *progress = &remote->in.packet.progress;
+    uint64_t now = smalti__now_ns();
+    if (now - remote->progress_ns < PROGRESS_NS || progress->rows_done > progress->rows)
+        return;
+    remote->progress_ns = now;
+    smalti__task_progress(task, progress->rows_done, progress->rows);
+}
+
+bool smalti__remote_heed(smalti__remote *remote, smalti__task *task, bool *answered)
+{
+    if (remote->in.task != remote->task)
+        return false;
+    switch (remote->in.packet.kind) {
+    case SMALTI__PACKET_NEED:
+        return grant(remote, task);
+    case SMALTI__PACKET_WARNING:
+        return pass_warning(remote, task);
+    case SMALTI__PACKET_PROGRESS:
+        pass_progress(remote, task);
+        return true;
+    case SMALTI__PACKET_MEASURES:
+        return add_measures(remote);
+    case SMALTI__PACKET_REPLY:
+        *answered = true;
+        return remote->in.packet.reply.output_count == task->lane->run->plan->variant_count;
+    default: /* READY, again */
+        return false;
+    }
+}
+
+/* ---- Behind its end ---- */
 
 /* A word of letters, digits, blanks and what stands in "reduced 1/4, planes" and "4:2:0". */
 static bool copy_word(char *to, const char *from, size_t size)
@@ -129,20 +220,20 @@ static smalti_result accept_output(smalti__remote *remote, smalti__task *task, s
 {
     const smalti_plan *plan = task->lane->run->plan;
     smalti__branch *branch = &task->branches[index];
-    uint32_t format = remote->reply.outputs[index].format, known = 0;
-    double score = remote->reply.outputs[index].score;
+    uint32_t format = remote->in.packet.reply.outputs[index].format, known = 0;
+    double score = remote->in.packet.reply.outputs[index].score;
     while (smalti__encoder_formats[known])
         known++;
     if (!branch->sink.state)
         return SMALTI_OK;
     if (format >= known || !may_be(task, index, smalti__encoder_formats[format], asked) ||
-        remote->reply.outputs[index].quality > 100 || !(isnan(score) || (score > -1e6 && score <= 100)))
+        remote->in.packet.reply.outputs[index].quality > 100 || !(isnan(score) || (score > -1e6 && score <= 100)))
         return refuse("an output", error);
     branch->made = (smalti_output){
         .format = smalti__encoder_formats[format]->name,
-        .width = remote->reply.outputs[index].width,
-        .height = remote->reply.outputs[index].height,
-        .quality = remote->reply.outputs[index].quality,
+        .width = remote->in.packet.reply.outputs[index].width,
+        .height = remote->in.packet.reply.outputs[index].height,
+        .quality = remote->in.packet.reply.outputs[index].quality,
         .score = isnan(score) ? NAN : score,
     };
     SMALTI__TRY(smalti__sink_returned(&branch->sink, error));
@@ -154,7 +245,7 @@ static smalti_result accept_output(smalti__remote *remote, smalti__task *task, s
 smalti_result smalti__remote_accept(smalti__remote *remote, smalti__task *task,
                                     const smalti__encoder_format *const *formats, smalti_error *error)
 {
-    const smalti__packet_reply *reply = &remote->reply;
+    const smalti__packet_reply *reply = &remote->in.packet.reply;
     static const char *const kinds[] = {NULL, "read", "mapped"};
     if (reply->source >= SMALTI__COUNT(kinds) || !copy_word(task->fast_path, reply->fast_path, sizeof task->fast_path))
         return refuse("words", error);

@@ -16,18 +16,40 @@ enum { OVERHEAD_MIB = 512, JAIL_DESCRIPTORS = SMALTI__PACKET_DESCRIPTORS + 64 };
 
 typedef struct worker {
     int socket;
+    smalti__channel channel;
+    pthread_mutex_t lock; /* guards the channel while a task runs: its threads may all have something to say */
+    smalti__packet_in in;
+    uint64_t task; /* its number */
     smalti_plan *plan;
     smalti__run run; /* as the parent's: the same routes are chosen */
     smalti_cancel cancel; /* never is: the parent kills */
     smalti__lane lane;
-    pthread_mutex_t need_lock; /* one question at a time */
 } worker;
 
-/* Without its parent there is nothing to do and nobody to tell. */
-static void send_or_end(const worker *self, const void *packet, size_t bytes)
+static worker self_; /* for the process's life */
+
+smalti__channel *smalti__serve_channel(uint64_t *task)
 {
-    if (smalti__packet_send(self->socket, packet, bytes, NULL, 0, true))
+    *task = self_.task;
+    return &self_.channel;
+}
+
+/* Without its parent there is nothing to do and nobody to tell. */
+static void say(worker *self, const void *packet, size_t bytes)
+{
+    if (smalti__packet_put(&self->channel, self->task, packet, bytes, true, NULL) < 0)
         _exit(0);
+}
+
+/* PEER: the parent is gone, which is how a run ends, or talks nonsense. */
+static smalti_result hear(worker *self, smalti_error *error)
+{
+    for (;;) {
+        SMALTI__TRY(smalti__packet_get(&self->channel, &self->in, false, error));
+        if (self->in.whole)
+            return SMALTI_OK;
+        SMALTI__TRY(smalti__channel_wait(&self->channel, SMALTI__CHANNEL_DATA, -1, error));
+    }
 }
 
 /* ---- The start ---- */
@@ -67,27 +89,31 @@ static smalti_result ask_for_memory(void *user, size_t bytes, bool wait, smalti_
 {
     worker *self = user;
     const smalti__packet_need need = {SMALTI__PACKET_NEED, wait, bytes};
-    smalti__packet_word answer;
-    pthread_mutex_lock(&self->need_lock);
-    send_or_end(self, &need, sizeof need);
-    ssize_t got = smalti__packet_receive(self->socket, &answer, sizeof answer, NULL, 0, NULL, true);
-    pthread_mutex_unlock(&self->need_lock);
-    if (got != sizeof answer || answer.kind != SMALTI__PACKET_GRANT)
+    smalti_result result = SMALTI_OK;
+    pthread_mutex_lock(&self->lock);
+    say(self, &need, sizeof need);
+    if (hear(self, NULL) < 0 || self->in.packet.kind != SMALTI__PACKET_GRANT || self->in.task != self->task)
         _exit(0);
-    return answer.error.result < 0 ? smalti__fail(error, answer.error.result, "%s", answer.error.message) : SMALTI_OK;
+    const smalti__packet_error *answer = &self->in.packet.word.error;
+    if (answer->result < 0)
+        result = smalti__fail(error, answer->result, "%s", answer->message);
+    pthread_mutex_unlock(&self->lock);
+    return result;
 }
 
 static void tell_event(void *user, const smalti_event *event)
 {
-    const worker *self = user;
+    worker *self = user;
+    pthread_mutex_lock(&self->lock);
     if (event->kind == SMALTI_EVENT_WARNING) {
         smalti__packet_word warning = {.kind = SMALTI__PACKET_WARNING};
         smalti__packet_error_set(&warning.error, SMALTI_E_INVALID, event->error);
-        send_or_end(self, &warning, sizeof warning);
+        say(self, &warning, sizeof warning);
     } else if (event->kind == SMALTI_EVENT_PROGRESS) {
         const smalti__packet_progress progress = {SMALTI__PACKET_PROGRESS, event->rows_done, event->rows};
-        send_or_end(self, &progress, sizeof progress);
+        say(self, &progress, sizeof progress);
     }
+    pthread_mutex_unlock(&self->lock);
 }
 
 static smalti_result open_lane(worker *self, const smalti__packet_start *start, smalti_error *error)
@@ -108,14 +134,14 @@ static smalti_result open_lane(worker *self, const smalti__packet_start *start, 
         .need_user = self,
     };
     pthread_mutex_init(&self->run.event_lock, NULL);
-    pthread_mutex_init(&self->need_lock, NULL);
     return smalti__lane_open(&self->lane, &self->run, error);
 }
 
 static void enter_jail(const worker *self, const smalti__packet_start *start, smalti__packet_ready *ready)
 {
     smalti__jail_state state = {0};
-    const int keep[] = {0, 1, 2, self->socket};
+    const int bells[] = {self->channel.bell, self->channel.their_bell};
+    const int keep[] = {0, 1, 2, self->socket, bells[bells[0] > bells[1]], bells[bells[0] < bells[1]]};
     smalti__jail jail = {
         .keep = keep,
         .keep_count = SMALTI__COUNT(keep),
@@ -182,17 +208,17 @@ static smalti_result finish(smalti__task *task, smalti_error *error)
     return SMALTI_OK;
 }
 
-static void send_measures(const worker *self, const char *text)
+static void say_measures(worker *self, const char *text)
 {
     smalti__packet_measures part = {.kind = SMALTI__PACKET_MEASURES};
     for (size_t left = text ? strlen(text) : 0; left; text += part.bytes, left -= part.bytes) {
         part.bytes = left < sizeof part.text ? (uint32_t)left : (uint32_t)sizeof part.text;
         memcpy(part.text, text, part.bytes);
-        send_or_end(self, &part, sizeof part);
+        say(self, &part, offsetof(smalti__packet_measures, text) + part.bytes);
     }
 }
 
-static void reply(const worker *self, const smalti__task *task, smalti_result result, const smalti_error *error)
+static void reply(worker *self, const smalti__task *task, smalti_result result, const smalti_error *error)
 {
     smalti__packet_reply packet;
     memset(&packet, 0, sizeof packet);
@@ -204,7 +230,8 @@ static void reply(const worker *self, const smalti__task *task, smalti_result re
     packet.stats = *task->stats;
     fill_info(&packet.info, &task->info);
     memcpy(packet.fast_path, task->fast_path, sizeof packet.fast_path);
-    for (size_t i = 0; i < SMALTI__COUNT(packet.outputs); i++) {
+    packet.output_count = (uint32_t)self->plan->variant_count;
+    for (size_t i = 0; i < packet.output_count; i++) {
         const smalti_output *made = &task->branches[i].made;
         packet.outputs[i].format = format_index(made->format);
         packet.outputs[i].width = made->width;
@@ -213,33 +240,36 @@ static void reply(const worker *self, const smalti__task *task, smalti_result re
         packet.outputs[i].score = made->score;
     }
     if (result == SMALTI_OK)
-        send_measures(self, task->measures);
-    send_or_end(self, &packet, sizeof packet);
+        say_measures(self, task->measures);
+    say(self, &packet, offsetof(smalti__packet_reply, outputs) + packet.output_count * sizeof *packet.outputs);
 }
 
 /* The descriptors are owned by the sinks, but for the first. */
 static smalti_result open_sinks(smalti__task *task, const smalti__packet_task *packet, const int *descriptors,
-                                size_t count, const smalti__encoder_format **formats, smalti_error *error)
+                                const smalti__encoder_format **formats, smalti_error *error)
 {
     size_t next = 1;
     for (uint32_t i = 0; i < packet->output_count; i++) {
         uint32_t format = packet->outputs[i].format;
         formats[i] = format == UINT32_MAX ? NULL : smalti__encoder_formats[format];
-        if (packet->outputs[i].has_file && next < count)
+        if (packet->outputs[i].has_file)
             SMALTI__TRY(
                 smalti__sink_open_fd(&task->branches[i].sink, descriptors[next++], packet->outputs[i].name, error));
     }
     return SMALTI_OK;
 }
 
-static void run_task(worker *self, const smalti__packet_task *packet, const int *descriptors, size_t count)
+/* The task in self->in, until something else comes. */
+static void run_task(worker *self, const int *descriptors)
 {
     const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
-    smalti__input input = {.path = packet->name, .name = packet->name, .fd = descriptors[0]};
+    char name[SMALTI__PACKET_NAME];
+    memcpy(name, self->in.packet.task.name, sizeof name);
+    smalti__input input = {.path = name, .name = name, .fd = descriptors[0]};
     smalti_job job = *self->plan->job;
     smalti_plan view = *self->plan;
     smalti_stats stats = {.size = sizeof stats, .tasks = 1};
-    smalti__task task = {.lane = &self->lane, .name = packet->name, .stats = &stats};
+    smalti__task task = {.lane = &self->lane, .name = name, .stats = &stats};
     smalti_error error = {0};
     uint64_t cpu = smalti__thread_cpu_ns(), allocations = self->lane.pool.allocations;
     job.inputs = &input;
@@ -247,7 +277,7 @@ static void run_task(worker *self, const smalti__packet_task *packet, const int 
     view.job = &job;
     self->run.plan = &view;
     smalti__task_set_stop(&task);
-    smalti_result result = open_sinks(&task, packet, descriptors, count, formats, &error);
+    smalti_result result = open_sinks(&task, &self->in.packet.task, descriptors, formats, &error);
     if (result == SMALTI_OK)
         result = smalti__task_work(&task, formats, &error);
     if (result == SMALTI_OK)
@@ -265,47 +295,72 @@ static void run_task(worker *self, const smalti__packet_task *packet, const int 
 
 /* ---- The whole life ---- */
 
+/* What comes first: a channel, and the job. */
+static smalti_result meet(worker *self, smalti__packet_start *start, int *job, smalti_error *error)
+{
+    int got[SMALTI__START_DESCRIPTORS];
+    if (smalti__packet_take(self->socket, start, sizeof *start, got, SMALTI__COUNT(got), true, NULL) < 0 ||
+        start->kind != SMALTI__PACKET_START || start->version != SMALTI__PACKET_VERSION)
+        return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run of this version", self->socket);
+    *job = got[SMALTI__START_JOB];
+    return smalti__channel_open((smalti__channel_parts){.memory = got[SMALTI__START_MEMORY],
+                                                        .bell = got[SMALTI__START_BELL],
+                                                        .their_bell = got[SMALTI__START_THEIR_BELL]},
+                                &self->channel, error);
+}
+
 static smalti_result begin(worker *self, smalti_error *error)
 {
     smalti__packet_start start;
     smalti__packet_ready ready = {.kind = SMALTI__PACKET_READY};
-    int fd = -1;
-    size_t count = 0;
-    ssize_t got = smalti__packet_receive(self->socket, &start, sizeof start, &fd, 1, &count, true);
-    if (got != sizeof start || start.kind != SMALTI__PACKET_START || count != 1 ||
-        start.version != SMALTI__PACKET_VERSION)
-        return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run of this version", self->socket);
-    smalti_result result = make_plan(self, &start, fd, error);
-    close(fd);
+    int job;
+    SMALTI__TRY(meet(self, &start, &job, error));
+    smalti_result result = make_plan(self, &start, job, error);
+    close(job);
     if (result == SMALTI_OK)
         result = open_lane(self, &start, error);
     if (result == SMALTI_OK)
         enter_jail(self, &start, &ready);
     smalti__packet_error_set(&ready.error, result, error);
-    send_or_end(self, &ready, sizeof ready);
+    say(self, &ready, sizeof ready);
     return result;
+}
+
+/* The files of a task: the input, and those of its outputs that have one. */
+static smalti_result take_files(worker *self, int descriptors[SMALTI__PACKET_DESCRIPTORS], smalti_error *error)
+{
+    smalti__packet_files files;
+    size_t count = 1;
+    for (uint32_t i = 0; i < self->in.packet.task.output_count; i++)
+        count += self->in.packet.task.outputs[i].has_file;
+    SMALTI__TRY(smalti__packet_take(self->socket, &files, sizeof files, descriptors, count, false, error));
+    if (files.kind == SMALTI__PACKET_FILES && files.task == self->in.task)
+        return SMALTI_OK;
+    while (count)
+        close(descriptors[--count]);
+    return smalti__fail(error, SMALTI_E_PEER, "files of another task");
 }
 
 smalti_result smalti_worker_serve(int fd, smalti_error *error)
 {
-    static worker self; /* for the process's life */
-    static smalti__packet_task packet;
+    worker *self = &self_;
     int descriptors[SMALTI__PACKET_DESCRIPTORS];
     if (fd <= STDERR_FILENO)
         return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run", fd);
-    self.socket = fd;
+    self->socket = fd;
+    pthread_mutex_init(&self->lock, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    SMALTI__TRY(begin(&self, error));
+    SMALTI__TRY(begin(self, error));
     for (;;) {
-        size_t count = 0;
-        ssize_t got =
-            smalti__packet_receive(fd, &packet, sizeof packet, descriptors, SMALTI__COUNT(descriptors), &count, true);
-        if (got <= 0)
-            return SMALTI_OK;
-        if (got < (ssize_t)offsetof(smalti__packet_task, outputs) || packet.kind != SMALTI__PACKET_TASK || !count ||
-            packet.output_count != self.plan->variant_count)
+        smalti_result result = hear(self, error);
+        if (result < 0)
+            return self->channel.gone ? SMALTI_OK : result;
+        if (self->in.packet.kind != SMALTI__PACKET_TASK ||
+            self->in.packet.task.output_count != self->plan->variant_count)
             return smalti__fail(error, SMALTI_E_PEER, "a packet that is no task");
-        run_task(&self, &packet, descriptors, count);
+        SMALTI__TRY(take_files(self, descriptors, error));
+        self->task = self->in.task;
+        run_task(self, descriptors);
     }
 }

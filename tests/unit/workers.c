@@ -65,14 +65,20 @@ static smalti_result write_beyond(smalti__source *source, smalti_error *why)
 
 __attribute__((noreturn)) static void lie(const smalti__source *source)
 {
-    smalti__packet_reply reply = {.kind = SMALTI__PACKET_REPLY, .source = 77};
+    smalti__packet_reply reply = {.kind = SMALTI__PACKET_REPLY, .source = 77, .output_count = 1};
+    char letter = (char)source->data[sizeof magic];
     memset(reply.fast_path, 'x', sizeof reply.fast_path);
-    if (source->data[sizeof magic] == 'f') { /* a format that no one asked for */
+    if (letter == 'f') { /* a format that no one asked for */
         memset(&reply, 0, sizeof reply);
         reply.kind = SMALTI__PACKET_REPLY;
+        reply.output_count = 1;
         reply.outputs[0].format = 0xfffff;
     }
-    smalti__packet_send(3, &reply, source->data[sizeof magic] == 's' ? 5 : sizeof reply, NULL, 0, true);
+    smalti_error why;
+    size_t bytes = offsetof(smalti__packet_reply, outputs) + sizeof *reply.outputs - (letter == 's' ? 5 : 0);
+    uint64_t task;
+    smalti__channel *channel = smalti__serve_channel(&task);
+    (void)smalti__packet_put(channel, task + (letter == 't'), &reply, bytes, true, &why);
     _exit(0);
 }
 
@@ -319,6 +325,7 @@ TEST("a decoder that crashes, leaves, lies or eats memory takes down its own tas
         {"crash.bad", "c", SMALTI_E_PEER, "crash.bad: the worker was killed by SIGKILL, twice"},
         {"leave.bad", "x", SMALTI_E_PEER, "leave.bad: the worker ended with exit code 7, twice"},
         {"short.bad", "ls", SMALTI_E_PEER, "short.bad: the worker said what no worker says, twice"},
+        {"other.bad", "lt", SMALTI_E_PEER, "other.bad: the worker said what no worker says, twice"},
         {"words.bad", "l", SMALTI_E_PEER, "words.bad: the worker's answer has words that cannot be"},
         {"format.bad", "lf", SMALTI_E_PEER, "format.bad: the worker's answer has an output that cannot be"},
         {"open.bad", "o", SMALTI_E_UNSUPPORTED, "open.bad: the jail is shut"},

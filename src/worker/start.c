@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A worker from its start to its end, as its parent sees it: the process, the channel to it, and what it says first. */
+#include "worker/remote.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+enum {
+    START_MS = 60000,
+    LOOK_MS = 50, /* how often a wait looks whether it was cancelled */
+    STARTS = 3,   /* attempts in a row */
+    PAUSE_MOST_MS = 200
+};
+
+/* ---- What it says ---- */
+
+smalti__heard smalti__remote_hear(smalti__remote *remote, int ms)
+{
+    smalti__channel *channel = &remote->channel;
+    struct pollfd watched[] = {{.fd = channel->bell, .events = POLLIN},
+                               {.fd = remote->process.watch, .events = POLLIN}};
+    bool there;
+    if (smalti__packet_get(channel, &remote->in, true, NULL) < 0)
+        return SMALTI__HEARD_NONSENSE;
+    if (remote->in.whole)
+        return SMALTI__HEARD_PACKET;
+    if (smalti__channel_arm(channel, SMALTI__CHANNEL_DATA, &there, NULL) < 0)
+        return SMALTI__HEARD_NONSENSE;
+    int ready = there ? 0 : poll(watched, SMALTI__COUNT(watched), ms);
+    smalti_result awake = smalti__channel_disarm(channel, NULL);
+    if (awake < 0 && !channel->broken)
+        return SMALTI__HEARD_END;
+    if (awake < 0 || smalti__packet_get(channel, &remote->in, true, NULL) < 0)
+        return SMALTI__HEARD_NONSENSE;
+    if (remote->in.whole)
+        return SMALTI__HEARD_PACKET;
+    /* dead, with its bell in somebody else's hands */
+    return ready > 0 && watched[1].revents ? SMALTI__HEARD_END : SMALTI__HEARD_NOTHING;
+}
+
+void smalti__remote_end(smalti__remote *remote, char end[SMALTI__PROCESS_END])
+{
+    smalti__process_end(&remote->process, end);
+    smalti__channel_close(&remote->channel);
+}
+
+/* ---- Its start ---- */
+
+static void pause_ms(uint32_t ms)
+{
+    const struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Workers that die at once must not keep the machine busy with starting them. */
+static void back_off(const smalti__remote *remote)
+{
+    if (remote->deaths < 2)
+        return;
+    uint32_t ms = remote->deaths < 8 ? 5u << (remote->deaths - 2) : PAUSE_MOST_MS;
+    pause_ms(ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS);
+}
+
+/* One that is dead already is noticed by whoever waits for its answer. */
+static smalti_result greet(smalti__remote *remote, smalti_error *error)
+{
+    const smalti__workers *workers = remote->workers;
+    const smalti__run *run = workers->run;
+    smalti__channel_parts parts;
+    const smalti__packet_start start = {
+        .kind = SMALTI__PACKET_START,
+        .version = SMALTI__PACKET_VERSION,
+        .job_bytes = workers->job_bytes,
+        .memory_bytes = run->options.memory_bytes,
+        .strip_rows = run->options.strip_rows,
+        .tasks = run->plan->job->input_count,
+        .jobs = run->options.jobs,
+        .lanes = run->lanes,
+        .spare_lanes = run->spare_lanes,
+        .has_output = run->plan->has_output,
+    };
+    remote->in.bytes = 0;
+    remote->in.whole = false;
+    SMALTI__TRY(smalti__channel_make(SMALTI__PACKET_SLOTS, &remote->channel, &parts, error));
+    const int descriptors[SMALTI__START_DESCRIPTORS] = {
+        [SMALTI__START_JOB] = workers->job,
+        [SMALTI__START_MEMORY] = parts.memory,
+        [SMALTI__START_BELL] = parts.bell,
+        [SMALTI__START_THEIR_BELL] = parts.their_bell,
+    };
+    (void)smalti__packet_pass(remote->process.socket, &start, sizeof start, descriptors, SMALTI__COUNT(descriptors));
+    smalti__channel_parts_close(&parts);
+    return SMALTI_OK;
+}
+
+/* In force or not: an error where it must be, else a warning, once in the run. */
+static smalti_result check_jail(smalti__remote *remote, smalti__task *task, smalti_error *error)
+{
+    smalti__workers *workers = remote->workers;
+    smalti__jail_state state;
+    smalti_error missing;
+    memcpy(state.failed, remote->in.packet.ready.failed, sizeof state.failed);
+    if (smalti__jail_require(&state, &missing) == SMALTI_OK)
+        return SMALTI_OK;
+    if (workers->run->options.require_jail)
+        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s", missing.message);
+    if (!__atomic_exchange_n(&workers->told, true, __ATOMIC_RELAXED))
+        smalti__task_warn(task, missing.message);
+    return SMALTI_OK;
+}
+
+/* *died: it may be tried again. */
+static smalti_result start_once(smalti__remote *remote, smalti__task *task, bool *died, smalti_error *error)
+{
+    const char *program = remote->workers->run->options.worker_program;
+    char end[SMALTI__PROCESS_END];
+    *died = false;
+    SMALTI__TRY(smalti__process_start(program ? program : "smalti", &remote->process, error));
+    smalti_result result = greet(remote, error);
+    smalti__heard heard = SMALTI__HEARD_NOTHING;
+    for (int waited = 0; result == SMALTI_OK && heard == SMALTI__HEARD_NOTHING; waited += LOOK_MS) {
+        heard = smalti__remote_hear(remote, LOOK_MS);
+        result = smalti__stop_check(&task->stop, error);
+        if (heard == SMALTI__HEARD_NOTHING && result == SMALTI_OK && waited > START_MS)
+            result = smalti__fail(error, SMALTI_E_PEER, "a worker did not start within %d seconds", START_MS / 1000);
+    }
+    if (result == SMALTI_OK && heard == SMALTI__HEARD_END) {
+        smalti__remote_end(remote, end);
+        *died = true;
+        return smalti__fail(error, SMALTI_E_PEER, "a worker %s when it was started", end);
+    }
+    if (result == SMALTI_OK && (heard != SMALTI__HEARD_PACKET || remote->in.packet.kind != SMALTI__PACKET_READY))
+        result = smalti__fail(error, SMALTI_E_PEER, "%s is no worker", SMALTI__SHOWN(program ? program : "smalti"));
+    if (result == SMALTI_OK)
+        result = smalti__remote_error(&remote->in.packet.ready.error, error);
+    if (result == SMALTI_OK)
+        result = check_jail(remote, task, error);
+    if (result < 0)
+        smalti__remote_end(remote, NULL);
+    return result;
+}
+
+smalti_result smalti__remote_start(smalti__remote *remote, smalti__task *task, smalti_error *error)
+{
+    for (int attempt = 1; !remote->process.id; attempt++) {
+        bool died;
+        back_off(remote);
+        smalti_result result = start_once(remote, task, &died, error);
+        remote->deaths += died;
+        if (result < 0 && (!died || attempt == STARTS)) {
+            smalti__error_name(error, task->name);
+            return result;
+        }
+    }
+    return SMALTI_OK;
+}
