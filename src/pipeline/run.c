@@ -10,6 +10,40 @@ uint64_t smalti__run_default_memory(void)
     return machine / 2 < 1u << 30 ? machine / 2 : 1u << 30;
 }
 
+/* A power of two from 64 KiB, as blocks are. */
+static size_t block_bytes(size_t bytes, size_t most)
+{
+    size_t rounded = 64 << 10;
+    while (rounded < bytes && rounded < most)
+        rounded *= 2;
+    return rounded;
+}
+
+/* What a lane at workers shares with its worker: a block for the largest input in memory, and one for an output that is no
+ * file. Together at most an eighth of the budget: what does not fit goes through files. */
+static size_t shared_bytes(const smalti_plan *plan, uint64_t memory_bytes, uint32_t lanes)
+{
+    const char *file = plan->job->settings.file;
+    size_t most = memory_bytes / 8 / lanes, largest = 0, bytes = 0;
+    bool streams = plan->job->settings.file && !strcmp(file, "-");
+    for (size_t i = 0; i < plan->job->input_count; i++)
+        if (plan->job->inputs[i].data && plan->job->inputs[i].size >= largest) {
+            largest = plan->job->inputs[i].size;
+            bytes = block_bytes(largest, most);
+        }
+    for (size_t i = 0; i < plan->variant_count; i++)
+        streams = streams || (plan->variants[i].target && !plan->variants[i].target->path);
+    if (streams)
+        bytes += smalti__run_output_block(largest);
+    return bytes < most ? bytes : most;
+}
+
+size_t smalti__run_output_block(size_t input_bytes)
+{
+    enum { LEAST = 4 << 20, MOST = 64 << 20 };
+    return input_bytes <= LEAST ? LEAST : block_bytes(input_bytes, MOST);
+}
+
 smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const smalti_run_options *options,
                                size_t task_count, smalti_error *error)
 {
@@ -31,6 +65,8 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
     lanes = lanes < task_count ? lanes : task_count;
     run->lanes = lanes ? (uint32_t)lanes : 1;
     run->spare_lanes = all->jobs > task_count;
+    run->blocks_bytes = all->at == SMALTI_AT_WORKERS ? shared_bytes(plan, all->memory_bytes, run->lanes) : 0;
+    run->lane_bytes += run->blocks_bytes;
     size_t tied = run->lanes * run->lane_bytes;
     run->budget = smalti__budget_new(all->memory_bytes > tied ? all->memory_bytes - tied : 0);
     if (!run->budget)

@@ -37,7 +37,8 @@ typedef struct smalti__run {
     smalti_run_options options; /* complete: smalti__run_open fills in what was left out */
     uint32_t lanes;
     bool spare_lanes; /* more were asked for than there are tasks */
-    size_t lane_bytes; /* memory set aside for each lane: its small inputs and the buffers it keeps */
+    size_t lane_bytes; /* memory set aside for each lane: its small inputs, the buffers it keeps, and what follows */
+    size_t blocks_bytes; /* at workers: what it shares with its worker, for inputs and outputs that are no files */
     smalti__budget *budget;
     pthread_mutex_t event_lock; /* one event at a time */
     /* Instead of the budget, which is another process's; NULL: budget. With wait or without, as smalti__task_admit and
@@ -66,6 +67,8 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
 void smalti__run_close(smalti__run *run);
 /* The memory budget where none is given. */
 uint64_t smalti__run_default_memory(void);
+/* What a block for an output that is no file may have, by the size of the input. */
+size_t smalti__run_output_block(size_t input_bytes);
 const int *smalti__run_cancel_flag(const smalti__run *run); /* NULL: cannot be cancelled */
 /* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the
  * lanes and the input (input_bytes) take. Refuses what the plan's limits do. */

@@ -34,6 +34,7 @@ struct smalti__sink_state {
     uint8_t *data;                  /* memory: the bytes; else what is gathered */
     size_t used, capacity, max_bytes;
     smalti__write_fn write; /* of a writer */
+    smalti__larger_fn larger; /* memory: data is borrowed, and this gives a file when it is too small */
     void *user;
 };
 
@@ -166,23 +167,8 @@ smalti_result smalti__sink_open_memory(smalti__sink *sink, size_t max_bytes, sma
     return SMALTI_OK;
 }
 
-smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn write, void *user, smalti_error *error)
-{
-    *sink = (smalti__sink){0};
-    struct smalti__sink_state *state = calloc(1, sizeof *state);
-    char *path = strdup("output");
-    if (!state || !path) {
-        free(state);
-        free(path);
-        return smalti__fail_nomem(error, sizeof *state);
-    }
-    *state = (struct smalti__sink_state){
-        .kind = KIND_WRITER, .fd = -1, .folder = -1, .spool = -1, .path = path, .write = write, .user = user};
-    sink->state = state;
-    return SMALTI_OK;
-}
-
-smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name, smalti_error *error)
+/* A sink of a kind, without anything but a name for messages. */
+static smalti_result open_named(smalti__sink *sink, enum kind kind, const char *name, smalti_error *error)
 {
     *sink = (smalti__sink){0};
     struct smalti__sink_state *state = calloc(1, sizeof *state);
@@ -192,9 +178,35 @@ smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name,
         free(path);
         return smalti__fail_nomem(error, sizeof *state);
     }
-    *state = (struct smalti__sink_state){
-        .kind = KIND_FILE, .fd = fd, .owns_fd = true, .folder = -1, .spool = -1, .path = path, .leaf = path};
+    *state = (struct smalti__sink_state){.kind = kind, .fd = -1, .folder = -1, .spool = -1, .path = path, .leaf = path};
     sink->state = state;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn write, void *user, smalti_error *error)
+{
+    SMALTI__TRY(open_named(sink, KIND_WRITER, "output", error));
+    sink->state->write = write;
+    sink->state->user = user;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name, smalti_error *error)
+{
+    SMALTI__TRY(open_named(sink, KIND_FILE, name, error));
+    sink->state->fd = fd;
+    sink->state->owns_fd = true;
+    return SMALTI_OK;
+}
+
+smalti_result smalti__sink_open_room(smalti__sink *sink, void *data, size_t room, smalti__larger_fn larger, void *user,
+                                     const char *name, smalti_error *error)
+{
+    SMALTI__TRY(open_named(sink, KIND_MEMORY, name, error));
+    sink->state->data = data;
+    sink->state->capacity = room;
+    sink->state->larger = larger;
+    sink->state->user = user;
     return SMALTI_OK;
 }
 
@@ -275,9 +287,26 @@ static smalti_result flush(smalti__sink *sink, smalti_error *error)
     return write_out(sink, state->data, used, error);
 }
 
+/* From borrowed memory that is too small into a file. */
+static smalti_result move_out(smalti__sink *sink, smalti_error *error)
+{
+    struct smalti__sink_state *state = sink->state;
+    const uint8_t *data = state->data;
+    size_t used = state->used;
+    SMALTI__TRY(state->larger(state->user, &state->fd, error));
+    state->kind = KIND_FILE;
+    state->owns_fd = true;
+    state->larger = NULL;
+    state->data = NULL;
+    state->used = state->capacity = 0;
+    return write_to(sink, state->fd, data, used, error);
+}
+
 static smalti_result put(smalti__sink *sink, const void *data, size_t size, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;
+    if (state->larger && size > state->capacity - state->used)
+        SMALTI__TRY(move_out(sink, error));
     if (state->kind == KIND_MEMORY)
         return append(state, data, size, error);
     if (!state->data) {
@@ -372,6 +401,11 @@ static smalti_result unspool(smalti__sink *sink, smalti_error *error)
         SMALTI__TRY(deliver(sink, state->data, (size_t)got, error));
         offset += got;
     }
+}
+
+bool smalti__sink_is_file(const smalti__sink *sink)
+{
+    return sink->state->kind == KIND_FILE;
 }
 
 smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error)
@@ -555,7 +589,8 @@ void smalti__sink_close(smalti__sink *sink)
     if (state->folder >= 0)
         close(state->folder);
     free(state->path);
-    free(state->data);
+    if (!state->larger)
+        free(state->data);
     free(state);
     sink->state = NULL;
 }

@@ -23,6 +23,13 @@ smalti_result smalti__sink_open_writer(smalti__sink *sink, smalti__write_fn writ
 /* An open file, empty, which gets its name from whoever gave it: only to be flushed. fd is taken on success; name stands in
  * messages. */
 smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name, smalti_error *error);
+/* Memory of the caller's, which stays its own. When room bytes are not enough, larger gives an open, empty file (taken) for
+ * all of the output; the sink is as if opened with smalti__sink_open_fd then. */
+typedef smalti_result (*smalti__larger_fn)(void *user, int *fd, smalti_error *error);
+smalti_result smalti__sink_open_room(smalti__sink *sink, void *data, size_t room, smalti__larger_fn larger, void *user,
+                                     const char *name, smalti_error *error);
+/* Whether its bytes end up in a file of their own, as they are. */
+bool smalti__sink_is_file(const smalti__sink *sink);
 /* Instead of writing: a file for another process to write to; borrowed until the sink is closed. When it did, and nothing
  * was written here, smalti__sink_returned makes it the sink's bytes. */
 smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error);

@@ -23,6 +23,7 @@ static const struct {
     [SMALTI__PACKET_READY] = {true, sizeof(smalti__packet_ready), sizeof(smalti__packet_ready)},
     [SMALTI__PACKET_TASK] = {false, offsetof(smalti__packet_task, outputs), sizeof(smalti__packet_task)},
     [SMALTI__PACKET_NEED] = {true, sizeof(smalti__packet_need), sizeof(smalti__packet_need)},
+    [SMALTI__PACKET_OUTGROWN] = {true, sizeof(smalti__packet_outgrown), sizeof(smalti__packet_outgrown)},
     [SMALTI__PACKET_GRANT] = {false, sizeof(smalti__packet_word), sizeof(smalti__packet_word)},
     [SMALTI__PACKET_WARNING] = {true, sizeof(smalti__packet_word), sizeof(smalti__packet_word)},
     [SMALTI__PACKET_PROGRESS] = {true, sizeof(smalti__packet_progress), sizeof(smalti__packet_progress)},
@@ -60,18 +61,20 @@ static bool ends(const char *text, size_t room)
 
 static bool task_fits(const smalti__packet_task *task, size_t bytes)
 {
-    uint32_t formats = 0;
+    uint32_t formats = 0, files = task->place == SMALTI__PLACE_FILE;
     if (task->output_count > SMALTI__VARIANTS_MAX ||
         bytes != offsetof(smalti__packet_task, outputs) + task->output_count * sizeof *task->outputs ||
-        !ends(task->name, sizeof task->name))
+        task->place == SMALTI__PLACE_NOWHERE || task->place >= SMALTI__PLACES || !ends(task->name, sizeof task->name))
         return false;
     while (smalti__encoder_formats[formats])
         formats++;
-    for (uint32_t i = 0; i < task->output_count; i++)
+    for (uint32_t i = 0; i < task->output_count; i++) {
         if ((task->outputs[i].format >= formats && task->outputs[i].format != UINT32_MAX) ||
-            task->outputs[i].has_file > 1 || !ends(task->outputs[i].name, sizeof task->outputs[i].name))
+            task->outputs[i].place >= SMALTI__PLACES || !ends(task->outputs[i].name, sizeof task->outputs[i].name))
             return false;
-    return true;
+        files += task->outputs[i].place == SMALTI__PLACE_FILE;
+    }
+    return task->file_count == files;
 }
 
 /* Whether counts fit the size, and what the receiver takes as an index or a text is one. */

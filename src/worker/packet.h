@@ -6,6 +6,7 @@
 #define SMALTI_SRC_PACKET_H
 
 #include "pipeline/task.h"
+#include "worker/blocks.h"
 #include "worker/channel.h"
 #include "worker/jail.h"
 
@@ -25,7 +26,8 @@ enum smalti__packet_kind {
     SMALTI__PACKET_WARNING,   /* worker, as what follows here */
     SMALTI__PACKET_PROGRESS,
     SMALTI__PACKET_MEASURES,  /* a part of their JSON */
-    SMALTI__PACKET_REPLY,     /* the task has ended */
+    SMALTI__PACKET_OUTGROWN, /* an output is larger than its block: GRANT, and FILES with one descriptor, answer it */
+    SMALTI__PACKET_REPLY, /* the task has ended */
     SMALTI__PACKET_KINDS
 };
 
@@ -35,6 +37,7 @@ enum {
     SMALTI__START_MEMORY, /* of the channel, as what follows */
     SMALTI__START_BELL,
     SMALTI__START_THEIR_BELL,
+    SMALTI__START_BLOCKS, /* a socket for them */
     SMALTI__START_DESCRIPTORS
 };
 
@@ -50,7 +53,7 @@ typedef struct smalti__packet_error {
 
 typedef struct smalti__packet_start {
     uint32_t kind, version;
-    uint64_t job_bytes, memory_bytes, strip_rows;
+    uint64_t job_bytes, memory_bytes, strip_rows, lane_bytes, blocks_bytes;
     uint64_t tasks; /* of the run, at most; 0: not known */
     uint32_t jobs, lanes, spare_lanes, has_output;
 } smalti__packet_start;
@@ -67,15 +70,25 @@ typedef struct smalti__packet_ready {
     int32_t failed[SMALTI__JAIL_FACILITIES]; /* what of the jail is not in force */
 } smalti__packet_ready;
 
+/* Where an input or output is. */
+enum { SMALTI__PLACE_NOWHERE, SMALTI__PLACE_FILE, SMALTI__PLACE_BLOCK, SMALTI__PLACES };
+
 typedef struct smalti__packet_task {
     uint32_t kind, output_count;
+    uint32_t place, file_count; /* of the input; and of FILES, of which it is the first if it is one */
+    smalti__block_ref block; /* the input, if it is in one */
     char name[SMALTI__PACKET_NAME];
     struct {
         uint32_t format; /* index in the registry; UINT32_MAX: the input's own */
-        uint32_t has_file; /* 0 or 1: one of FILES, of which the first is the input */
+        uint32_t place; /* a file: the next of FILES */
+        smalti__block_ref block;
         char name[SMALTI__PACKET_NAME];
     } outputs[SMALTI__VARIANTS_MAX]; /* only output_count of them are sent */
 } smalti__packet_task;
+
+typedef struct smalti__packet_outgrown {
+    uint32_t kind, output;
+} smalti__packet_outgrown;
 
 typedef struct smalti__packet_need {
     uint32_t kind, wait;
@@ -116,6 +129,7 @@ typedef struct smalti__packet_reply {
     struct {
         uint32_t format; /* UINT32_MAX: nothing was made */
         uint32_t width, height, quality;
+        uint64_t bytes; /* in its block, if it is there */
         double score;
     } outputs[SMALTI__VARIANTS_MAX]; /* only output_count of them are sent */
 } smalti__packet_reply;
@@ -132,6 +146,7 @@ typedef struct smalti__packet_in {
         smalti__packet_ready ready;
         smalti__packet_task task;
         smalti__packet_need need;
+        smalti__packet_outgrown outgrown;
         smalti__packet_word word;
         smalti__packet_progress progress;
         smalti__packet_measures measures;

@@ -64,48 +64,95 @@ static int copy_input(const smalti__input *input, int from)
     return -1;
 }
 
-/* *owned: fd is to be closed. *again: a second worker would find the same bytes. */
-static smalti_result open_input(const smalti__task *task, int *fd, bool *owned, bool *again, smalti_error *error)
+/* An input in memory, where the worker reads it. False: it is to go as a file. */
+static bool lay_out(smalti__remote *remote, const smalti__input *input)
 {
-    const smalti__input *input = &task->lane->run->plan->job->inputs[task->index];
-    bool standard = input->fd < 0 && !strcmp(input->path, "-") && !input->data;
-    size_t size = 0;
-    *owned = true;
-    *again = true;
-    if (input->image)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s: pixels in memory are not handed to workers", task->name);
-    if (input->data) {
-        *fd = copy_input(input, -1);
-    } else {
-        smalti_result result = smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error);
-        if (result < 0) {
-            smalti__error_name(error, task->name);
-            return result;
-        }
-        *again = size != SIZE_MAX;
-        *owned = !standard && input->fd < 0;
-        *fd = standard ? STDIN_FILENO : input->fd;
-        if (*owned) /* without waiting for somebody to write to a FIFO */
-            *fd = open(input->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (*again ? 0 : O_NONBLOCK));
-        if (*fd == STDIN_FILENO && *again && lseek(*fd, 0, SEEK_CUR) > 0) { /* only here it is known as what it is */
-            *owned = true;
-            *fd = copy_input(input, STDIN_FILENO);
-            *again = false;
-        }
-    }
-    return *fd >= 0 ? SMALTI_OK : smalti__fail_errno(error, errno, "%s: cannot be opened", SMALTI__SHOWN(task->name));
+    smalti__block_ref ref;
+    uint8_t *to;
+    if (smalti__blocks_take(&remote->blocks, input->size ? input->size : 1, &ref, NULL) < 0)
+        return false;
+    ref.bytes = input->size;
+    if (smalti__blocks_at(&remote->blocks, &ref, &to, NULL) < 0)
+        return false;
+    memcpy(to, input->data, input->size);
+    remote->packet.place = SMALTI__PLACE_BLOCK;
+    remote->packet.block = ref;
+    return true;
 }
 
-/* Makes the packet of a task and its sinks' descriptors. */
-static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, const smalti__encoder_format **formats,
-                                  int *descriptors, size_t *count, smalti_error *error)
+/* The file of an input that is one. *owned: it is to be closed. *again: a second worker would find the same bytes. */
+static smalti_result open_file(const smalti__task *task, const smalti__input *input, int *fd, bool *owned, bool *again,
+                               smalti_error *error)
 {
-    const smalti_plan *plan = task->lane->run->plan;
+    bool standard = input->fd < 0 && !strcmp(input->path, "-");
+    size_t size = 0;
+    smalti_result result = smalti__source_measure(input->fd >= 0 ? NULL : input->path, input->fd, &size, error);
+    if (result < 0) {
+        smalti__error_name(error, task->name);
+        return result;
+    }
+    *again = size != SIZE_MAX;
+    *owned = !standard && input->fd < 0;
+    *fd = standard ? STDIN_FILENO : input->fd;
+    if (*owned) /* without waiting for somebody to write to a FIFO */
+        *fd = open(input->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (*again ? 0 : O_NONBLOCK));
+    if (*fd == STDIN_FILENO && *again && lseek(*fd, 0, SEEK_CUR) > 0) { /* only here it is known as what it is */
+        *owned = true;
+        *fd = copy_input(input, STDIN_FILENO);
+        *again = false;
+    }
+    return SMALTI_OK;
+}
+
+/* Begins the packet of a task. *fd: of its input; -1: it has none. */
+static smalti_result open_input(smalti__remote *remote, const smalti__task *task, int *fd, bool *owned, bool *again,
+                                smalti_error *error)
+{
+    const smalti__input *input = &task->lane->run->plan->job->inputs[task->index];
     smalti__packet_task *packet = &remote->packet;
     memset(packet, 0, offsetof(smalti__packet_task, outputs));
     packet->kind = SMALTI__PACKET_TASK;
-    packet->output_count = (uint32_t)plan->variant_count;
     smalti__packet_name(packet->name, task->name);
+    *fd = -1;
+    *owned = *again = true;
+    if (input->image)
+        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s: pixels in memory are not handed to workers", task->name);
+    if (input->data && lay_out(remote, input))
+        return SMALTI_OK;
+    if (input->data)
+        *fd = copy_input(input, -1);
+    else
+        SMALTI__TRY(open_file(task, input, fd, owned, again, error));
+    packet->place = SMALTI__PLACE_FILE;
+    packet->file_count = 1;
+    return *fd >= 0 ? SMALTI_OK : smalti__fail_errno(error, errno, "%s: cannot be opened", SMALTI__SHOWN(task->name));
+}
+
+/* Where an output is to go: into a file, or, when it does not end up in one, into a block. */
+static smalti_result open_output(smalti__remote *remote, smalti__task *task, size_t index, int *descriptors,
+                                 smalti_error *error)
+{
+    const smalti__input *input = &task->lane->run->plan->job->inputs[task->index];
+    smalti__packet_task *packet = &remote->packet;
+    smalti__sink *sink = &task->branches[index].sink;
+    size_t bytes = smalti__run_output_block(input->data ? input->size : 0);
+    SMALTI__TRY(smalti__task_open_sink(task, index, error));
+    if (!sink->state)
+        return SMALTI_OK;
+    if (!smalti__sink_is_file(sink) &&
+        smalti__blocks_take(&remote->blocks, bytes, &packet->outputs[index].block, NULL) == SMALTI_OK) {
+        packet->outputs[index].place = SMALTI__PLACE_BLOCK;
+        return SMALTI_OK;
+    }
+    packet->outputs[index].place = SMALTI__PLACE_FILE;
+    return smalti__sink_lend(sink, &descriptors[packet->file_count++], error);
+}
+
+static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, const smalti__encoder_format **formats,
+                                  int *descriptors, smalti_error *error)
+{
+    const smalti_plan *plan = task->lane->run->plan;
+    smalti__packet_task *packet = &remote->packet;
     for (size_t i = 0; i < plan->variant_count; i++) {
         const char *path = task->branches[i].path;
         uint32_t format = 0;
@@ -114,12 +161,11 @@ static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, co
         if ((formats[i] && !smalti__encoder_formats[format]) ||
             (plan->variants[i].target && plan->variants[i].target->pixels))
             return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s: workers make files, not pixels", task->name);
-        SMALTI__TRY(smalti__task_open_sink(task, i, error));
+        memset(&packet->outputs[i], 0, sizeof packet->outputs[i]);
+        packet->output_count++;
         packet->outputs[i].format = formats[i] ? format : UINT32_MAX;
-        packet->outputs[i].has_file = task->branches[i].sink.state != NULL;
         smalti__packet_name(packet->outputs[i].name, !path ? "output" : strcmp(path, "-") ? path : "standard output");
-        if (task->branches[i].sink.state)
-            SMALTI__TRY(smalti__sink_lend(&task->branches[i].sink, &descriptors[(*count)++], error));
+        SMALTI__TRY(open_output(remote, task, i, descriptors, error));
     }
     return SMALTI_OK;
 }
@@ -159,40 +205,40 @@ static outcome await(smalti__remote *remote, smalti__task *task, char end[SMALTI
 /* ---- A task ---- */
 
 /* As before the worker looked at it. */
-static void reset(smalti__remote *remote, smalti__task *task)
+static void reset(smalti__task *task)
 {
-    smalti__remote_forget(remote);
     smalti__task_give_back(task);
     for (size_t i = 0; i < task->lane->run->plan->variant_count; i++)
         smalti__sink_close(&task->branches[i].sink);
 }
 
 /* Files first: they are there when the task is read. False: the worker takes nothing. */
-static bool send_task(smalti__remote *remote, const int *descriptors, size_t count)
+static bool send_task(smalti__remote *remote, const int *descriptors)
 {
-    const smalti__packet_files files = {SMALTI__PACKET_FILES, (uint32_t)count, ++remote->task};
-    size_t bytes =
-        offsetof(smalti__packet_task, outputs) + sizeof *remote->packet.outputs * remote->packet.output_count;
-    return !smalti__packet_pass(remote->process.socket, &files, sizeof files, descriptors, count) &&
-           smalti__packet_put(&remote->channel, remote->task, &remote->packet, bytes, false, NULL) == SMALTI_OK;
+    const smalti__packet_task *packet = &remote->packet;
+    const smalti__packet_files files = {SMALTI__PACKET_FILES, packet->file_count, ++remote->task};
+    size_t bytes = offsetof(smalti__packet_task, outputs) + sizeof *packet->outputs * packet->output_count;
+    if (files.count && smalti__packet_pass(remote->process.socket, &files, sizeof files, descriptors, files.count))
+        return false;
+    return smalti__packet_put(&remote->channel, remote->task, packet, bytes, false, NULL) == SMALTI_OK;
 }
 
 static outcome run_once(smalti__remote *remote, smalti__task *task, const smalti__encoder_format **formats, bool *again,
                         char end[SMALTI__PROCESS_END], smalti_result *result, smalti_error *error)
 {
     int descriptors[SMALTI__PACKET_DESCRIPTORS];
-    size_t count = 1;
     bool owned = false, sent = false;
     *result = smalti__remote_start(remote, task, error);
     if (*result == SMALTI_OK)
-        *result = open_input(task, &descriptors[0], &owned, again, error);
+        *result = open_input(remote, task, &descriptors[0], &owned, again, error);
     if (*result < 0)
         return STOPPED;
-    *result = open_outputs(remote, task, formats, descriptors, &count, error);
+    int input = descriptors[0];
+    *result = open_outputs(remote, task, formats, descriptors, error);
     if (*result == SMALTI_OK)
-        sent = send_task(remote, descriptors, count);
-    if (owned)
-        close(descriptors[0]);
+        sent = send_task(remote, descriptors);
+    if (owned && input >= 0)
+        close(input);
     if (*result < 0)
         return STOPPED;
     outcome came = DIED;
@@ -218,8 +264,9 @@ static smalti_result run_elsewhere(void *user, smalti__task *task, const smalti_
     for (int attempt = 1;; attempt++) {
         char end[SMALTI__PROCESS_END] = "";
         bool again = true;
-        reset(remote, task);
+        reset(task);
         outcome came = run_once(remote, task, formats, &again, end, &result, &own);
+        smalti__remote_forget(remote);
         if (came == ANSWERED)
             remote->deaths = 0;
         if (came != DIED)
@@ -240,7 +287,7 @@ void smalti__remote_open(smalti__remote *remote, smalti__workers *workers, smalt
 {
     memset(remote, 0, sizeof *remote);
     remote->workers = workers;
-    remote->process.watch = remote->process.socket = -1;
+    remote->process.watch = remote->process.socket = remote->blocks.socket = -1;
     lane->elsewhere = run_elsewhere;
     lane->elsewhere_user = remote;
 }

@@ -20,13 +20,14 @@ typedef struct smalti__remote {
     smalti__process process;
     smalti__channel channel; /* with it, while it lives */
     smalti__packet_in in; /* what it says */
+    smalti__blocks blocks; /* that it shares with nobody else */
     uint64_t task; /* a number for what it does: it counts up */
     uint32_t deaths; /* of workers, since one did a task */
     char *measures; /* that have come so far; owned */
     size_t measure_bytes;
     uint64_t progress_ns; /* when the last was told */
     uint32_t warnings; /* of the task */
-    smalti__packet_task packet; /* to be sent */
+    smalti__packet_task packet; /* that it was sent: the blocks there are taken until smalti__remote_forget */
 } smalti__remote;
 
 /* UNSUPPORTED: the plan's job cannot be handed to others. */
@@ -56,7 +57,7 @@ void smalti__remote_end(smalti__remote *remote, char end[SMALTI__PROCESS_END]);
 
 /* ---- In reply.c: what a worker says ---- */
 
-/* Forgets what was said about a task before. */
+/* Forgets a task: what was said about it, and the blocks it had. */
 void smalti__remote_forget(smalti__remote *remote);
 /* Does what the packet in remote->in asks for. *answered: it was the reply to the task. False: no worker says that. */
 bool smalti__remote_heed(smalti__remote *remote, smalti__task *task, bool *answered);

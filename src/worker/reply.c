@@ -43,6 +43,14 @@ void smalti__remote_forget(smalti__remote *remote)
     remote->measure_bytes = 0;
     remote->warnings = 0;
     remote->progress_ns = 0;
+    smalti__packet_task *had = &remote->packet;
+    if (had->place == SMALTI__PLACE_BLOCK)
+        smalti__blocks_give(&remote->blocks, &had->block);
+    for (uint32_t i = 0; i < had->output_count; i++)
+        if (had->outputs[i].block.bytes)
+            smalti__blocks_give(&remote->blocks, &had->outputs[i].block);
+    had->place = SMALTI__PLACE_NOWHERE;
+    had->output_count = 0;
 }
 
 static bool grant(smalti__remote *remote, smalti__task *task)
@@ -54,6 +62,24 @@ static bool grant(smalti__remote *remote, smalti__task *task)
         return false;
     smalti_result result =
         need.wait ? smalti__task_admit(task, need.bytes, &error) : smalti__task_more(task, need.bytes, &error);
+    smalti__packet_error_set(&answer.error, result, &error);
+    return smalti__packet_put(&remote->channel, remote->task, &answer, sizeof answer, false, NULL) == SMALTI_OK;
+}
+
+/* Its block stays where it is: the worker copies from there. */
+static bool lend_file(smalti__remote *remote, smalti__task *task)
+{
+    const smalti__packet_files files = {SMALTI__PACKET_FILES, 1, remote->task};
+    smalti__packet_word answer = {.kind = SMALTI__PACKET_GRANT};
+    uint32_t index = remote->in.packet.outgrown.output;
+    smalti_error error;
+    int fd;
+    if (index >= remote->packet.output_count || remote->packet.outputs[index].place != SMALTI__PLACE_BLOCK)
+        return false;
+    remote->packet.outputs[index].place = SMALTI__PLACE_FILE;
+    smalti_result result = smalti__sink_lend(&task->branches[index].sink, &fd, &error);
+    if (result == SMALTI_OK && smalti__packet_pass(remote->process.socket, &files, sizeof files, &fd, 1))
+        return false;
     smalti__packet_error_set(&answer.error, result, &error);
     return smalti__packet_put(&remote->channel, remote->task, &answer, sizeof answer, false, NULL) == SMALTI_OK;
 }
@@ -102,6 +128,8 @@ bool smalti__remote_heed(smalti__remote *remote, smalti__task *task, bool *answe
     switch (remote->in.packet.kind) {
     case SMALTI__PACKET_NEED:
         return grant(remote, task);
+    case SMALTI__PACKET_OUTGROWN:
+        return lend_file(remote, task);
     case SMALTI__PACKET_WARNING:
         return pass_warning(remote, task);
     case SMALTI__PACKET_PROGRESS:
@@ -215,6 +243,19 @@ static bool may_be(const smalti__task *task, size_t index, const smalti__encoder
     return asked ? format == asked : format == smalti__plan_own_format(task->info.format);
 }
 
+/* What it wrote, and not a byte of what the block had before; what it claims to have written is its own affair. */
+static smalti_result copy_block(smalti__remote *remote, size_t index, smalti__sink *sink, smalti_error *error)
+{
+    smalti__block_ref ref = remote->packet.outputs[index].block;
+    uint64_t bytes = remote->in.packet.reply.outputs[index].bytes;
+    uint8_t *data;
+    if (bytes > ref.bytes)
+        return refuse("an output", error);
+    ref.bytes = bytes;
+    SMALTI__TRY(smalti__blocks_at(&remote->blocks, &ref, &data, error));
+    return smalti__sink_write(sink, data, bytes, error);
+}
+
 static smalti_result accept_output(smalti__remote *remote, smalti__task *task, size_t index,
                                    const smalti__encoder_format *asked, smalti_error *error)
 {
@@ -236,7 +277,9 @@ static smalti_result accept_output(smalti__remote *remote, smalti__task *task, s
         .quality = remote->in.packet.reply.outputs[index].quality,
         .score = isnan(score) ? NAN : score,
     };
-    SMALTI__TRY(smalti__sink_returned(&branch->sink, error));
+    SMALTI__TRY(remote->packet.outputs[index].place == SMALTI__PLACE_BLOCK
+                    ? copy_block(remote, index, &branch->sink, error)
+                    : smalti__sink_returned(&branch->sink, error));
     if (plan->smallest && !plan->variants[index].format && branch->path)
         return smalti__outputs_rename(task, index, smalti__encoder_formats[format], error);
     return SMALTI_OK;

@@ -19,6 +19,7 @@ typedef struct worker {
     smalti__channel channel;
     pthread_mutex_t lock; /* guards the channel while a task runs: its threads may all have something to say */
     smalti__packet_in in;
+    smalti__blocks blocks;
     uint64_t task; /* its number */
     smalti_plan *plan;
     smalti__run run; /* as the parent's: the same routes are chosen */
@@ -85,18 +86,22 @@ static smalti_result make_plan(worker *self, const smalti__packet_start *start, 
     return SMALTI_OK;
 }
 
+/* With the lock: a question to the parent, and what it answers. */
+static smalti_result ask(worker *self, const void *packet, size_t bytes, smalti_error *error)
+{
+    say(self, packet, bytes);
+    if (hear(self, NULL) < 0 || self->in.packet.kind != SMALTI__PACKET_GRANT || self->in.task != self->task)
+        _exit(0);
+    const smalti__packet_error *answer = &self->in.packet.word.error;
+    return answer->result < 0 ? smalti__fail(error, answer->result, "%s", answer->message) : SMALTI_OK;
+}
+
 static smalti_result ask_for_memory(void *user, size_t bytes, bool wait, smalti_error *error)
 {
     worker *self = user;
     const smalti__packet_need need = {SMALTI__PACKET_NEED, wait, bytes};
-    smalti_result result = SMALTI_OK;
     pthread_mutex_lock(&self->lock);
-    say(self, &need, sizeof need);
-    if (hear(self, NULL) < 0 || self->in.packet.kind != SMALTI__PACKET_GRANT || self->in.task != self->task)
-        _exit(0);
-    const smalti__packet_error *answer = &self->in.packet.word.error;
-    if (answer->result < 0)
-        result = smalti__fail(error, answer->result, "%s", answer->message);
+    smalti_result result = ask(self, &need, sizeof need, error);
     pthread_mutex_unlock(&self->lock);
     return result;
 }
@@ -129,7 +134,8 @@ static smalti_result open_lane(worker *self, const smalti__packet_start *start, 
                     .user = self},
         .lanes = start->lanes,
         .spare_lanes = start->spare_lanes,
-        .lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS,
+        .lane_bytes = start->lane_bytes,
+        .blocks_bytes = start->blocks_bytes,
         .need = ask_for_memory,
         .need_user = self,
     };
@@ -137,11 +143,16 @@ static smalti_result open_lane(worker *self, const smalti__packet_start *start, 
     return smalti__lane_open(&self->lane, &self->run, error);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
 static void enter_jail(const worker *self, const smalti__packet_start *start, smalti__packet_ready *ready)
 {
     smalti__jail_state state = {0};
-    const int bells[] = {self->channel.bell, self->channel.their_bell};
-    const int keep[] = {0, 1, 2, self->socket, bells[bells[0] > bells[1]], bells[bells[0] < bells[1]]};
+    int keep[] = {0, 1, 2, self->socket, self->channel.bell, self->channel.their_bell, self->blocks.socket};
+    qsort(keep, SMALTI__COUNT(keep), sizeof *keep, ascending);
     smalti__jail jail = {
         .keep = keep,
         .keep_count = SMALTI__COUNT(keep),
@@ -201,6 +212,7 @@ static smalti_result finish(smalti__task *task, smalti_error *error)
             SMALTI__TRY(smalti__sink_flush(&branch->sink, error));
         if (branch->encoder)
             SMALTI__TRY(smalti__outputs_name(task, i, error));
+        branch->made.bytes = branch->sink.bytes;
         uint64_t written = branch->sink.write_ns, encode = task->stats->encode_ns;
         task->stats->write_ns += written;
         task->stats->encode_ns -= written < encode ? written : encode;
@@ -237,6 +249,7 @@ static void reply(worker *self, const smalti__task *task, smalti_result result, 
         packet.outputs[i].width = made->width;
         packet.outputs[i].height = made->height;
         packet.outputs[i].quality = made->quality;
+        packet.outputs[i].bytes = made->bytes;
         packet.outputs[i].score = made->score;
     }
     if (result == SMALTI_OK)
@@ -244,18 +257,73 @@ static void reply(worker *self, const smalti__task *task, smalti_result result, 
     say(self, &packet, offsetof(smalti__packet_reply, outputs) + packet.output_count * sizeof *packet.outputs);
 }
 
-/* The descriptors are owned by the sinks, but for the first. */
-static smalti_result open_sinks(smalti__task *task, const smalti__packet_task *packet, const int *descriptors,
+/* The files of a task, as many as it says; or of an output that outgrew its block. */
+static smalti_result take_files(worker *self, int *descriptors, size_t count, smalti_error *error)
+{
+    smalti__packet_files files;
+    if (!count)
+        return SMALTI_OK;
+    SMALTI__TRY(smalti__packet_take(self->socket, &files, sizeof files, descriptors, count, false, error));
+    if (files.kind == SMALTI__PACKET_FILES && files.task == self->task)
+        return SMALTI_OK;
+    while (count)
+        close(descriptors[--count]);
+    return smalti__fail(error, SMALTI_E_PEER, "files of another task");
+}
+
+/* An output, for who finds that its block is too small. */
+typedef struct output {
+    worker *self;
+    uint32_t index;
+} output;
+
+static smalti_result ask_for_file(void *user, int *fd, smalti_error *error)
+{
+    const output *from = user;
+    const smalti__packet_outgrown outgrown = {SMALTI__PACKET_OUTGROWN, from->index};
+    pthread_mutex_lock(&from->self->lock);
+    smalti_result result = ask(from->self, &outgrown, sizeof outgrown, error);
+    if (result == SMALTI_OK && take_files(from->self, fd, 1, error) < 0)
+        _exit(0);
+    pthread_mutex_unlock(&from->self->lock);
+    return result;
+}
+
+/* Descriptors are owned by the sinks. */
+static smalti_result open_sinks(worker *self, smalti__task *task, output *outputs, const int *descriptors,
                                 const smalti__encoder_format **formats, smalti_error *error)
 {
-    size_t next = 1;
+    const smalti__packet_task *packet = &self->in.packet.task;
+    uint8_t *data;
     for (uint32_t i = 0; i < packet->output_count; i++) {
+        smalti__sink *sink = &task->branches[i].sink;
+        const char *name = packet->outputs[i].name;
         uint32_t format = packet->outputs[i].format;
         formats[i] = format == UINT32_MAX ? NULL : smalti__encoder_formats[format];
-        if (packet->outputs[i].has_file)
-            SMALTI__TRY(
-                smalti__sink_open_fd(&task->branches[i].sink, descriptors[next++], packet->outputs[i].name, error));
+        outputs[i] = (output){self, i};
+        if (packet->outputs[i].place == SMALTI__PLACE_FILE)
+            SMALTI__TRY(smalti__sink_open_fd(sink, *descriptors++, name, error));
+        if (packet->outputs[i].place != SMALTI__PLACE_BLOCK)
+            continue;
+        SMALTI__TRY(smalti__blocks_at(&self->blocks, &packet->outputs[i].block, &data, error));
+        SMALTI__TRY(
+            smalti__sink_open_room(sink, data, packet->outputs[i].block.bytes, ask_for_file, &outputs[i], name, error));
     }
+    return SMALTI_OK;
+}
+
+/* Where the input is. descriptor: a file's. */
+static smalti_result open_input(worker *self, int descriptor, smalti__input *input, smalti_error *error)
+{
+    const smalti__packet_task *packet = &self->in.packet.task;
+    uint8_t *data;
+    if (packet->place == SMALTI__PLACE_FILE) {
+        input->fd = descriptor;
+        return SMALTI_OK;
+    }
+    SMALTI__TRY(smalti__blocks_at(&self->blocks, &packet->block, &data, error));
+    input->data = data;
+    input->size = packet->block.bytes;
     return SMALTI_OK;
 }
 
@@ -263,9 +331,10 @@ static smalti_result open_sinks(smalti__task *task, const smalti__packet_task *p
 static void run_task(worker *self, const int *descriptors)
 {
     const smalti__encoder_format *formats[SMALTI__VARIANTS_MAX] = {0};
+    output outputs[SMALTI__VARIANTS_MAX];
     char name[SMALTI__PACKET_NAME];
     memcpy(name, self->in.packet.task.name, sizeof name);
-    smalti__input input = {.path = name, .name = name, .fd = descriptors[0]};
+    smalti__input input = {.path = name, .name = name, .fd = -1};
     smalti_job job = *self->plan->job;
     smalti_plan view = *self->plan;
     smalti_stats stats = {.size = sizeof stats, .tasks = 1};
@@ -277,13 +346,16 @@ static void run_task(worker *self, const int *descriptors)
     view.job = &job;
     self->run.plan = &view;
     smalti__task_set_stop(&task);
-    smalti_result result = open_sinks(&task, &self->in.packet.task, descriptors, formats, &error);
+    smalti_result result = open_input(self, descriptors[0], &input, &error);
+    if (result == SMALTI_OK)
+        result = open_sinks(self, &task, outputs, descriptors + (input.fd >= 0), formats, &error);
     if (result == SMALTI_OK)
         result = smalti__task_work(&task, formats, &error);
     if (result == SMALTI_OK)
         result = finish(&task, &error);
     smalti__task_release(&task);
-    close(descriptors[0]);
+    if (input.fd >= 0)
+        close(input.fd);
     task.decoder = NULL;
     stats.cpu_ns += smalti__thread_cpu_ns() - cpu;
     stats.allocations = self->lane.pool.allocations - allocations;
@@ -303,6 +375,7 @@ static smalti_result meet(worker *self, smalti__packet_start *start, int *job, s
         start->kind != SMALTI__PACKET_START || start->version != SMALTI__PACKET_VERSION)
         return smalti__fail(error, SMALTI_E_PEER, "descriptor %d is no socket of a run of this version", self->socket);
     *job = got[SMALTI__START_JOB];
+    smalti__blocks_open(&self->blocks, got[SMALTI__START_BLOCKS], false, start->blocks_bytes);
     return smalti__channel_open((smalti__channel_parts){.memory = got[SMALTI__START_MEMORY],
                                                         .bell = got[SMALTI__START_BELL],
                                                         .their_bell = got[SMALTI__START_THEIR_BELL]},
@@ -326,21 +399,6 @@ static smalti_result begin(worker *self, smalti_error *error)
     return result;
 }
 
-/* The files of a task: the input, and those of its outputs that have one. */
-static smalti_result take_files(worker *self, int descriptors[SMALTI__PACKET_DESCRIPTORS], smalti_error *error)
-{
-    smalti__packet_files files;
-    size_t count = 1;
-    for (uint32_t i = 0; i < self->in.packet.task.output_count; i++)
-        count += self->in.packet.task.outputs[i].has_file;
-    SMALTI__TRY(smalti__packet_take(self->socket, &files, sizeof files, descriptors, count, false, error));
-    if (files.kind == SMALTI__PACKET_FILES && files.task == self->in.task)
-        return SMALTI_OK;
-    while (count)
-        close(descriptors[--count]);
-    return smalti__fail(error, SMALTI_E_PEER, "files of another task");
-}
-
 smalti_result smalti_worker_serve(int fd, smalti_error *error)
 {
     worker *self = &self_;
@@ -359,8 +417,8 @@ smalti_result smalti_worker_serve(int fd, smalti_error *error)
         if (self->in.packet.kind != SMALTI__PACKET_TASK ||
             self->in.packet.task.output_count != self->plan->variant_count)
             return smalti__fail(error, SMALTI_E_PEER, "a packet that is no task");
-        SMALTI__TRY(take_files(self, descriptors, error));
         self->task = self->in.task;
+        SMALTI__TRY(take_files(self, descriptors, self->in.packet.task.file_count, error));
         run_task(self, descriptors);
     }
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A worker from its start to its end, as its parent sees it: the process, the channel to it, and what it says first. */
+#include "worker/pass.h"
 #include "worker/remote.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     START_MS = 60000,
@@ -41,8 +42,16 @@ smalti__heard smalti__remote_hear(smalti__remote *remote, int ms)
 
 void smalti__remote_end(smalti__remote *remote, char end[SMALTI__PROCESS_END])
 {
+    if (!remote->process.id)
+        return;
     smalti__process_end(&remote->process, end);
     smalti__channel_close(&remote->channel);
+    smalti__blocks_close(&remote->blocks);
+    if (remote->blocks.socket >= 0)
+        close(remote->blocks.socket);
+    remote->blocks.socket = -1;
+    remote->packet.output_count = 0; /* its blocks are gone */
+    remote->packet.place = SMALTI__PLACE_NOWHERE;
 }
 
 /* ---- Its start ---- */
@@ -63,35 +72,48 @@ static void back_off(const smalti__remote *remote)
 }
 
 /* One that is dead already is noticed by whoever waits for its answer. */
-static smalti_result greet(smalti__remote *remote, smalti_error *error)
+static void send_start(smalti__remote *remote, const smalti__channel_parts *parts, int blocks)
 {
     const smalti__workers *workers = remote->workers;
     const smalti__run *run = workers->run;
-    smalti__channel_parts parts;
     const smalti__packet_start start = {
         .kind = SMALTI__PACKET_START,
         .version = SMALTI__PACKET_VERSION,
         .job_bytes = workers->job_bytes,
         .memory_bytes = run->options.memory_bytes,
         .strip_rows = run->options.strip_rows,
+        .lane_bytes = run->lane_bytes,
+        .blocks_bytes = run->blocks_bytes,
         .tasks = run->plan->job->input_count,
         .jobs = run->options.jobs,
         .lanes = run->lanes,
         .spare_lanes = run->spare_lanes,
         .has_output = run->plan->has_output,
     };
-    remote->in.bytes = 0;
-    remote->in.whole = false;
-    SMALTI__TRY(smalti__channel_make(SMALTI__PACKET_SLOTS, &remote->channel, &parts, error));
     const int descriptors[SMALTI__START_DESCRIPTORS] = {
-        [SMALTI__START_JOB] = workers->job,
-        [SMALTI__START_MEMORY] = parts.memory,
-        [SMALTI__START_BELL] = parts.bell,
-        [SMALTI__START_THEIR_BELL] = parts.their_bell,
+        [SMALTI__START_JOB] = workers->job, [SMALTI__START_MEMORY] = parts->memory,
+        [SMALTI__START_BELL] = parts->bell, [SMALTI__START_THEIR_BELL] = parts->their_bell,
+        [SMALTI__START_BLOCKS] = blocks,
     };
     (void)smalti__packet_pass(remote->process.socket, &start, sizeof start, descriptors, SMALTI__COUNT(descriptors));
-    smalti__channel_parts_close(&parts);
-    return SMALTI_OK;
+}
+
+static smalti_result greet(smalti__remote *remote, smalti_error *error)
+{
+    smalti__channel_parts parts;
+    int ends[2];
+    remote->in.bytes = 0;
+    remote->in.whole = false;
+    smalti__blocks_open(&remote->blocks, -1, true, remote->workers->run->blocks_bytes);
+    SMALTI__TRY(smalti__pass_pair(ends, error));
+    remote->blocks.socket = ends[0];
+    smalti_result result = smalti__channel_make(SMALTI__PACKET_SLOTS, &remote->channel, &parts, error);
+    if (result == SMALTI_OK) {
+        send_start(remote, &parts, ends[1]);
+        smalti__channel_parts_close(&parts);
+    }
+    close(ends[1]);
+    return result;
 }
 
 /* In force or not: an error where it must be, else a warning, once in the run. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: what a run believes of a worker, and a worker of its run. The first byte: 0, a run hears what follows while it
- * waits for a task, over a channel as it is; else a worker does. Then operations: messages of bytes, or packets of a kind
+ * waits for a task, whose output is in a block when the next is odd; else a worker does. Then operations: messages of bytes, or packets of a kind
  * with some of their bytes changed. */
 #include <smalti/smalti.h>
 
 #include <jansson.h>
 #include <math.h>
+#include <unistd.h>
 
+#include "worker/pass.h"
 #include "worker/remote.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -61,10 +63,12 @@ static void say_packet(smalti__channel *channel, fuzz_script *script)
     packet.kind = take(script, 1) % SMALTI__PACKET_KINDS;
     size_t bytes = packet.kind == SMALTI__PACKET_READY      ? sizeof(smalti__packet_ready)
                    : packet.kind == SMALTI__PACKET_NEED     ? sizeof(smalti__packet_need)
+                   : packet.kind == SMALTI__PACKET_OUTGROWN ? sizeof(smalti__packet_outgrown)
                    : packet.kind == SMALTI__PACKET_PROGRESS ? sizeof(smalti__packet_progress)
                                                             : sizeof(smalti__packet_word);
     if (packet.kind == SMALTI__PACKET_TASK) {
         packet.task.output_count = 1;
+        packet.task.place = SMALTI__PLACE_BLOCK;
         bytes = offsetof(smalti__packet_task, outputs) + sizeof *packet.task.outputs;
     } else if (packet.kind == SMALTI__PACKET_REPLY) {
         packet.reply.output_count = 1;
@@ -129,6 +133,7 @@ static void look_at_event(void *user, const smalti_event *event)
 static void look_at_task(const smalti__task *task)
 {
     const smalti_output *made = &task->branches[0].made;
+    require(task->branches[0].sink.bytes <= 100); /* its block */
     require(!strcmp(made->format, "png") && made->quality <= 100 && (isnan(made->score) || made->score <= 100));
     require(memchr(task->fast_path, 0, sizeof task->fast_path) != NULL);
     require(task->info.bit_depth <= 64 && task->info.orientation <= 8);
@@ -176,23 +181,38 @@ static void run_hears(fuzz_script *script)
     smalti_stats stats = {.size = sizeof stats};
     smalti__channel worker;
     smalti__channel_parts parts;
-    int lent;
+    int lent, ends[2], files[2];
     require(smalti__run_open(&run, one_plan(), &options, 1, NULL) == SMALTI_OK);
     require(smalti__lane_open(&lane, &run, NULL) == SMALTI_OK);
     smalti__remote_open(&remote, &workers, &lane);
     require(smalti__channel_make(SMALTI__PACKET_SLOTS, &remote.channel, &parts, NULL) == SMALTI_OK);
     require(smalti__channel_open(parts, &worker, NULL) == SMALTI_OK);
+    require(smalti__pass_pair(ends, NULL) == SMALTI_OK && smalti__pass_pair(files, NULL) == SMALTI_OK);
+    smalti__blocks_open(&remote.blocks, ends[0], true, 1 << 20);
+    remote.process.socket = files[0];
     remote.task = 1;
+    remote.packet.output_count = 1;
+    remote.packet.outputs[0].place = take(script, 1) & 1 ? SMALTI__PLACE_BLOCK : SMALTI__PLACE_FILE;
+    memset(&remote.packet.outputs[0].block, 0, sizeof remote.packet.outputs[0].block);
+    if (remote.packet.outputs[0].place == SMALTI__PLACE_BLOCK)
+        require(smalti__blocks_take(&remote.blocks, 100, &remote.packet.outputs[0].block, NULL) == SMALTI_OK);
     memset(&task, 0, sizeof task);
     task = (smalti__task){.lane = &lane, .name = "in", .stats = &stats};
     require(smalti__sink_open_memory(&task.branches[0].sink, 0, NULL) == SMALTI_OK);
-    require(smalti__sink_lend(&task.branches[0].sink, &lent, NULL) == SMALTI_OK);
+    if (remote.packet.outputs[0].place == SMALTI__PLACE_FILE)
+        require(smalti__sink_lend(&task.branches[0].sink, &lent, NULL) == SMALTI_OK);
     hear(&remote, &worker, &task, script);
     smalti__task_release(&task);
     smalti__outputs_free(&task);
     free(task.measures);
     smalti__channel_close(&worker);
-    smalti__remote_close(&remote);
+    smalti__channel_close(&remote.channel);
+    smalti__remote_forget(&remote);
+    smalti__blocks_close(&remote.blocks);
+    for (int i = 0; i < 2; i++) {
+        close(ends[i]);
+        close(files[i]);
+    }
     smalti__lane_close(&lane);
     smalti__run_close(&run);
 }
@@ -224,6 +244,7 @@ static void worker_hears(fuzz_script *script)
         require(task->output_count <= SMALTI__VARIANTS_MAX && strlen(task->name) < sizeof task->name);
         for (uint32_t i = 0; i < task->output_count; i++)
             require((task->outputs[i].format < formats || task->outputs[i].format == UINT32_MAX) &&
+                    task->outputs[i].place < SMALTI__PLACES &&
                     strlen(task->outputs[i].name) < sizeof task->outputs[i].name);
     }
     smalti__channel_close(&worker);

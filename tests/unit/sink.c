@@ -4,6 +4,7 @@
 #include "files.h"
 #include "sink/sink.h"
 
+#include <sys/mman.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -496,6 +497,41 @@ TEST("a head that is known at the end is put into files, streams and memory")
     bool same = size == STREAMED && !memcmp(data, pattern, size);
     free(data);
     CHECK(same);
+}
+
+/* Gives a file without a name, once. */
+static smalti_result give_file(void *user, int *fd, smalti_error *error)
+{
+    int *given = user;
+    if (*given >= 0)
+        return smalti__fail(error, SMALTI_E_INVALID, "twice");
+    *given = memfd_create("larger", 0);
+    *fd = dup(*given);
+    return *fd >= 0 ? SMALTI_OK : smalti__fail(error, SMALTI_E_IO, "no file");
+}
+
+TEST("memory of the caller's is written up to its end, and what is larger goes into a file")
+{
+    static const size_t rooms[] = {STREAMED, STREAMED - 1, 5, 0};
+    static uint8_t room[STREAMED];
+    for (size_t i = 0; i < SMALTI__COUNT(rooms); i++) {
+        smalti_error error;
+        smalti__sink sink;
+        int file = -1;
+        memset(room, 0, sizeof room);
+        CHECK_OK(smalti__sink_open_room(&sink, room, rooms[i], give_file, &file, "out", &error), error);
+        CHECK_OK(write_patched(&sink, &error), error);
+        CHECK_OK(smalti__sink_flush(&sink, &error), error);
+        CHECK_INT(sink.bytes, STREAMED);
+        smalti__sink_close(&sink);
+        CHECK_INT(file >= 0, rooms[i] < STREAMED);
+        if (file >= 0) {
+            CHECK_INT(pread(file, room, sizeof room, 0), STREAMED);
+            CHECK_INT(lseek(file, 0, SEEK_END), STREAMED);
+            close(file);
+        }
+        CHECK(!memcmp(room, pattern, STREAMED));
+    }
 }
 
 TEST("bytes that were not written cannot be overwritten")

@@ -453,35 +453,94 @@ TEST("a run that is cancelled does not wait for a worker that hangs")
     check_left(descriptors);
 }
 
-TEST("a file in memory goes to a worker and comes back")
+static smalti_plan *memory_plan(const char *width, const char *format)
 {
-    const smalti_run_options options = {.size = sizeof options, .worker_program = "/proc/self/exe"};
-    smalti_run_options there = options;
-    void *outs[2] = {0};
-    size_t sizes[2], size;
     smalti_plan *plan;
-    smalti_job *job = mixed_job(true);
-    smalti_job_free(job);
-    uint8_t *data = file_read(file_path("large.png"), &size);
-    CHECK(data);
+    smalti_job *job;
     CHECK_OK(smalti_job_new(&job, &error), error);
-    CHECK_OK(smalti_job_step_add(job, "resize", "300", &error), error);
-    CHECK_OK(smalti_job_set(job, "output.format", "webp", &error), error);
+    CHECK_OK(smalti_job_step_add(job, "resize", width, &error), error);
+    CHECK_OK(smalti_job_set(job, "output.format", format, &error), error);
     CHECK_OK(smalti_plan_new(job, &plan, &error), error);
     smalti_job_free(job);
-    there.at = SMALTI_AT_WORKERS;
-    CHECK_OK(smalti_plan_run_memory(plan, &options, data, size, "in", &outs[0], &sizes[0], NULL, &error), error);
-    CHECK_OK(smalti_plan_run_memory(plan, &there, data, size, "in", &outs[1], &sizes[1], NULL, &error), error);
-    CHECK(sizes[0] == sizes[1] && !memcmp(outs[0], outs[1], sizes[0]));
+    return plan;
+}
+
+static uint8_t *large_image(size_t *size)
+{
+    smalti_job_free(mixed_job(true));
+    uint8_t *data = file_read(file_path("large.png"), size);
+    CHECK(data);
+    return data;
+}
+
+TEST("a file in memory goes to a worker and comes back, through blocks and where they are too small")
+{
+    static const struct {
+        const char *width, *format;
+        unsigned memory_mib;
+    } cases[] = {
+        {"300", "webp", 256},  {"1400", "ppm", 256}, /* more than its block: a file is asked for */
+        {"1400", "tiff", 256}, /* the same, with a head that is written in the end */
+        {"300", "tiff", 256},  {"1400", "ppm", 24}, /* no room for a block of an output */
+        {"300", "png", 10}, /* nor for one of this input */
+    };
+    int descriptors = open_descriptors();
+    size_t size;
+    uint8_t *data = large_image(&size);
+    for (size_t i = 0; i < SMALTI__COUNT(cases); i++) {
+        smalti_run_options options = {.size = sizeof options,
+                                      .worker_program = "/proc/self/exe",
+                                      .memory_bytes = (uint64_t)cases[i].memory_mib << 20};
+        void *outs[2] = {0};
+        size_t sizes[2] = {0};
+        smalti_plan *plan = memory_plan(cases[i].width, cases[i].format);
+        for (int at = 0; at < 2; at++) {
+            options.at = at ? SMALTI_AT_WORKERS : SMALTI_AT_THREADS;
+            smalti_result result =
+                smalti_plan_run_memory(plan, &options, data, size, "in", &outs[at], &sizes[at], NULL, &error);
+            if (result < 0)
+                TEST_FAIL("%s %s at %d: %s", cases[i].width, cases[i].format, at, error.message);
+        }
+        if (sizes[0] != sizes[1] || memcmp(outs[0], outs[1], sizes[0]))
+            TEST_FAIL("%s %s: not the same bytes", cases[i].width, cases[i].format);
+        smalti_plan_free(plan);
+        free(outs[0]);
+        free(outs[1]);
+    }
+    free(data);
+    check_left(descriptors);
+}
+
+TEST("an empty file in memory is the same error at workers as in threads")
+{
+    smalti_run_options options = {.size = sizeof options, .worker_program = "/proc/self/exe"};
+    smalti_plan *plan = memory_plan("300", "png");
+    char here[sizeof error.message];
+    void *out;
+    size_t size;
+    smalti_result result = smalti_plan_run_memory(plan, &options, "", 0, "in", &out, &size, NULL, &error);
+    CHECK(result < 0);
+    snprintf(here, sizeof here, "%s", error.message);
+    options.at = SMALTI_AT_WORKERS;
+    CHECK_INT(smalti_plan_run_memory(plan, &options, "", 0, "in", &out, &size, NULL, &error), result);
+    CHECK_STR(error.message, here);
+    smalti_plan_free(plan);
+}
+
+TEST("a program that is no worker is an error that says so")
+{
+    smalti_run_options there = {.size = sizeof there, .at = SMALTI_AT_WORKERS};
+    size_t size, out_size;
+    void *out;
+    uint8_t *data = large_image(&size);
+    smalti_plan *plan = memory_plan("300", "webp");
     there.worker_program = "/nonexistent/smalti";
-    CHECK_INT(smalti_plan_run_memory(plan, &there, data, size, "in", &outs[1], &sizes[1], NULL, &error), SMALTI_E_IO);
+    CHECK_INT(smalti_plan_run_memory(plan, &there, data, size, "in", &out, &out_size, NULL, &error), SMALTI_E_IO);
     CHECK_HAS(error.message, "/nonexistent/smalti: no worker can be started");
     there.worker_program = "/bin/false";
-    CHECK_INT(smalti_plan_run_memory(plan, &there, data, size, "in", &outs[1], &sizes[1], NULL, &error), SMALTI_E_PEER);
+    CHECK_INT(smalti_plan_run_memory(plan, &there, data, size, "in", &out, &out_size, NULL, &error), SMALTI_E_PEER);
     CHECK_HAS(error.message, "a worker ended with exit code 1 when it was started");
     smalti_plan_free(plan);
-    free(outs[0]);
-    free(outs[1]);
     free(data);
 }
 
