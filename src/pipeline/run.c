@@ -19,22 +19,18 @@ static size_t block_bytes(size_t bytes, size_t most)
     return rounded;
 }
 
-/* What a lane at workers shares with its worker: a block for the largest input in memory, and one for an output that is no
- * file. Together at most an eighth of the budget: what does not fit goes through files. */
+/* What a lane at workers shares with its worker: a block for the largest input in memory, and one for each output. Together
+ * at most an eighth of the budget: what does not fit goes through files. */
 static size_t shared_bytes(const smalti_plan *plan, uint64_t memory_bytes, uint32_t lanes)
 {
-    const char *file = plan->job->settings.file;
     size_t most = memory_bytes / 8 / lanes, largest = 0, bytes = 0;
-    bool streams = plan->job->settings.file && !strcmp(file, "-");
     for (size_t i = 0; i < plan->job->input_count; i++)
         if (plan->job->inputs[i].data && plan->job->inputs[i].size >= largest) {
             largest = plan->job->inputs[i].size;
             bytes = block_bytes(largest, most);
         }
-    for (size_t i = 0; i < plan->variant_count; i++)
-        streams = streams || (plan->variants[i].target && !plan->variants[i].target->path);
-    if (streams)
-        bytes += smalti__run_output_block(largest);
+    if (plan->has_output)
+        bytes += plan->variant_count * smalti__run_output_block(largest);
     return bytes < most ? bytes : most;
 }
 

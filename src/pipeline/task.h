@@ -38,7 +38,7 @@ typedef struct smalti__run {
     uint32_t lanes;
     bool spare_lanes; /* more were asked for than there are tasks */
     size_t lane_bytes; /* memory set aside for each lane: its small inputs, the buffers it keeps, and what follows */
-    size_t blocks_bytes; /* at workers: what it shares with its worker, for inputs and outputs that are no files */
+    size_t blocks_bytes; /* at workers: what it shares with its worker, for inputs in memory and outputs */
     smalti__budget *budget;
     pthread_mutex_t event_lock; /* one event at a time */
     /* Instead of the budget, which is another process's; NULL: budget. With wait or without, as smalti__task_admit and
@@ -67,7 +67,7 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
 void smalti__run_close(smalti__run *run);
 /* The memory budget where none is given. */
 uint64_t smalti__run_default_memory(void);
-/* What a block for an output that is no file may have, by the size of the input. */
+/* What a block for an output has, by the size of an input in memory. */
 size_t smalti__run_output_block(size_t input_bytes);
 const int *smalti__run_cancel_flag(const smalti__run *run); /* NULL: cannot be cancelled */
 /* The route of an image in this run; with the encoder on a thread of its own where that fits the memory beside what the

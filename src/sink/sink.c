@@ -403,11 +403,6 @@ static smalti_result unspool(smalti__sink *sink, smalti_error *error)
     }
 }
 
-bool smalti__sink_is_file(const smalti__sink *sink)
-{
-    return sink->state->kind == KIND_FILE;
-}
-
 smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error)
 {
     struct smalti__sink_state *state = sink->state;

@@ -28,8 +28,6 @@ smalti_result smalti__sink_open_fd(smalti__sink *sink, int fd, const char *name,
 typedef smalti_result (*smalti__larger_fn)(void *user, int *fd, smalti_error *error);
 smalti_result smalti__sink_open_room(smalti__sink *sink, void *data, size_t room, smalti__larger_fn larger, void *user,
                                      const char *name, smalti_error *error);
-/* Whether its bytes end up in a file of their own, as they are. */
-bool smalti__sink_is_file(const smalti__sink *sink);
 /* Instead of writing: a file for another process to write to; borrowed until the sink is closed. When it did, and nothing
  * was written here, smalti__sink_returned makes it the sink's bytes. */
 smalti_result smalti__sink_lend(smalti__sink *sink, int *fd, smalti_error *error);

@@ -128,7 +128,8 @@ static smalti_result open_input(smalti__remote *remote, const smalti__task *task
     return *fd >= 0 ? SMALTI_OK : smalti__fail_errno(error, errno, "%s: cannot be opened", SMALTI__SHOWN(task->name));
 }
 
-/* Where an output is to go: into a file, or, when it does not end up in one, into a block. */
+/* Where an output is to go: into a block, so that no worker keeps the descriptor of a file that it has written; where
+ * there is no room for one, into a file. */
 static smalti_result open_output(smalti__remote *remote, smalti__task *task, size_t index, int *descriptors,
                                  smalti_error *error)
 {
@@ -139,8 +140,7 @@ static smalti_result open_output(smalti__remote *remote, smalti__task *task, siz
     SMALTI__TRY(smalti__task_open_sink(task, index, error));
     if (!sink->state)
         return SMALTI_OK;
-    if (!smalti__sink_is_file(sink) &&
-        smalti__blocks_take(&remote->blocks, bytes, &packet->outputs[index].block, NULL) == SMALTI_OK) {
+    if (smalti__blocks_take(&remote->blocks, bytes, &packet->outputs[index].block, NULL) == SMALTI_OK) {
         packet->outputs[index].place = SMALTI__PLACE_BLOCK;
         return SMALTI_OK;
     }

@@ -244,8 +244,9 @@ static bool may_be(const smalti__task *task, size_t index, const smalti__encoder
 }
 
 /* What it wrote, and not a byte of what the block had before; what it claims to have written is its own affair. */
-static smalti_result copy_block(smalti__remote *remote, size_t index, smalti__sink *sink, smalti_error *error)
+static smalti_result copy_block(smalti__remote *remote, smalti__task *task, size_t index, smalti_error *error)
 {
+    smalti__sink *sink = &task->branches[index].sink;
     smalti__block_ref ref = remote->packet.outputs[index].block;
     uint64_t bytes = remote->in.packet.reply.outputs[index].bytes;
     uint8_t *data;
@@ -253,7 +254,10 @@ static smalti_result copy_block(smalti__remote *remote, size_t index, smalti__si
         return refuse("an output", error);
     ref.bytes = bytes;
     SMALTI__TRY(smalti__blocks_at(&remote->blocks, &ref, &data, error));
-    return smalti__sink_write(sink, data, bytes, error);
+    smalti_result result = smalti__sink_write(sink, data, bytes, error);
+    task->stats->write_ns += sink->write_ns; /* which is no part of the encoding here */
+    sink->write_ns = 0;
+    return result;
 }
 
 static smalti_result accept_output(smalti__remote *remote, smalti__task *task, size_t index,
@@ -278,7 +282,7 @@ static smalti_result accept_output(smalti__remote *remote, smalti__task *task, s
         .score = isnan(score) ? NAN : score,
     };
     SMALTI__TRY(remote->packet.outputs[index].place == SMALTI__PLACE_BLOCK
-                    ? copy_block(remote, index, &branch->sink, error)
+                    ? copy_block(remote, task, index, error)
                     : smalti__sink_returned(&branch->sink, error));
     if (plan->smallest && !plan->variants[index].format && branch->path)
         return smalti__outputs_rename(task, index, smalti__encoder_formats[format], error);
