@@ -219,6 +219,9 @@ typedef enum smalti_place {
     SMALTI_AT_WORKERS /**< in processes of their own, one for each lane, that can do nothing but that (worker.h) */
 } smalti_place;
 
+/** Workers that are there before a run, and after it (worker.h). */
+typedef struct smalti_workers smalti_workers;
+
 /** How to run. Zero in a field means its default. */
 typedef struct smalti_run_options {
     size_t size; /**< sizeof(smalti_run_options) */
@@ -232,6 +235,8 @@ typedef struct smalti_run_options {
     const char *worker_program; /**< started as "PROGRAM worker --serve N", which is to call smalti_worker_serve(N):
                                    default "smalti", looked for in PATH */
     bool require_jail; /**< a worker that cannot be jailed in all ways there are is an error, not a warning */
+    smalti_workers *workers; /**< to run at, with their options but for cancel, event and user; borrowed; NULL: none.
+                                smalti_plan_run_image does not look at it */
 } smalti_run_options;
 
 /** A checked, constant job with its kernels loaded; may run many times, in many threads at once. */

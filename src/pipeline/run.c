@@ -21,9 +21,11 @@ static size_t block_bytes(size_t bytes, size_t most)
 
 /* What a lane at workers shares with its worker: a block for the largest input in memory, and one for each output. Together
  * at most an eighth of the budget: what does not fit goes through files. */
-static size_t shared_bytes(const smalti_plan *plan, uint64_t memory_bytes, uint32_t lanes)
+static size_t shared_bytes(const smalti_plan *plan, size_t task_count, uint64_t memory_bytes, uint32_t lanes)
 {
     size_t most = memory_bytes / 8 / lanes, largest = 0, bytes = 0;
+    if (task_count == SIZE_MAX) /* whatever will come */
+        return most;
     for (size_t i = 0; i < plan->job->input_count; i++)
         if (plan->job->inputs[i].data && plan->job->inputs[i].size >= largest) {
             largest = plan->job->inputs[i].size;
@@ -54,17 +56,17 @@ smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const 
         return smalti__fail(error, SMALTI_E_INVALID_RANGE, "%u lanes are more than 1024", all->jobs);
     if (!all->memory_bytes)
         all->memory_bytes = smalti__run_default_memory();
-    run->lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS;
+    size_t lane_bytes = SMALTI__SMALL_INPUT + SMALTI__LANE_KEEPS;
     /* at most half of the budget may be tied up in lanes, so that a task can have the rest */
-    uint64_t lanes = all->memory_bytes / 2 / run->lane_bytes;
+    uint64_t lanes = all->memory_bytes / 2 / lane_bytes;
     lanes = lanes < all->jobs ? lanes : all->jobs;
     lanes = lanes < task_count ? lanes : task_count;
     run->lanes = lanes ? (uint32_t)lanes : 1;
     run->spare_lanes = all->jobs > task_count;
-    run->blocks_bytes = all->at == SMALTI_AT_WORKERS ? shared_bytes(plan, all->memory_bytes, run->lanes) : 0;
-    run->lane_bytes += run->blocks_bytes;
-    size_t tied = run->lanes * run->lane_bytes;
-    run->budget = smalti__budget_new(all->memory_bytes > tied ? all->memory_bytes - tied : 0);
+    run->blocks_bytes =
+        all->at == SMALTI_AT_WORKERS ? shared_bytes(plan, task_count, all->memory_bytes, run->lanes) : 0;
+    run->tied_bytes = run->lanes * (lane_bytes + run->blocks_bytes);
+    run->budget = smalti__budget_new(all->memory_bytes > run->tied_bytes ? all->memory_bytes - run->tied_bytes : 0);
     if (!run->budget)
         return smalti__fail_nomem(error, 1);
     pthread_mutex_init(&run->event_lock, NULL);
@@ -75,7 +77,8 @@ void smalti__run_close(smalti__run *run)
 {
     if (!run->budget)
         return;
-    smalti__budget_free(run->budget);
+    if (!run->borrows_budget)
+        smalti__budget_free(run->budget);
     pthread_mutex_destroy(&run->event_lock);
 }
 
@@ -103,7 +106,7 @@ smalti_result smalti__run_route(const smalti__run *run, smalti__decoder *decoder
                                 const smalti__encoder_format *const *formats, uint64_t input_bytes,
                                 smalti__route *route, smalti_error *error)
 {
-    uint64_t tied = run->lanes * run->lane_bytes + input_bytes, memory = run->options.memory_bytes;
+    uint64_t tied = run->tied_bytes + input_bytes, memory = run->options.memory_bytes;
     const smalti_plan *plan = run->plan;
     SMALTI__TRY(check_limits(plan, decoder, error));
     SMALTI__TRY(smalti__route_make(plan, decoder, formats, run->options.strip_rows, run->spare_lanes, route, error));
@@ -115,7 +118,7 @@ smalti_result smalti__run_route(const smalti__run *run, smalti__decoder *decoder
 
 smalti_result smalti__run_fits(const smalti__run *run, size_t bytes, smalti_error *error)
 {
-    size_t tied = run->lanes * run->lane_bytes;
+    size_t tied = run->tied_bytes;
     if (bytes > run->options.memory_bytes || bytes + tied > run->options.memory_bytes)
         return smalti__fail(error, SMALTI_E_LIMIT_MEMORY,
                             "needs %zu KiB of memory, the budget is %llu KiB: raise it with --memory",

@@ -85,7 +85,7 @@ smalti_result smalti__task_more(void *user, size_t bytes, smalti_error *error)
 static smalti_result admit_pipe(smalti__task *task, size_t *max_bytes, smalti_error *error)
 {
     smalti__run *run = task->lane->run;
-    size_t tied = run->lanes * run->lane_bytes;
+    size_t tied = run->tied_bytes;
     size_t all =
         run->options.memory_bytes > tied + SMALTI__SMALL_INPUT ? run->options.memory_bytes - tied : SMALTI__SMALL_INPUT;
     SMALTI__TRY(smalti__task_admit(task, all, error));

@@ -37,9 +37,10 @@ typedef struct smalti__run {
     smalti_run_options options; /* complete: smalti__run_open fills in what was left out */
     uint32_t lanes;
     bool spare_lanes; /* more were asked for than there are tasks */
-    size_t lane_bytes; /* memory set aside for each lane: its small inputs, the buffers it keeps, and what follows */
-    size_t blocks_bytes; /* at workers: what it shares with its worker, for inputs in memory and outputs */
-    smalti__budget *budget;
+    size_t tied_bytes; /* of the memory: set aside for the lanes' small inputs, the buffers they keep, and blocks */
+    size_t blocks_bytes; /* at workers: what a lane shares with its worker, for inputs in memory and outputs */
+    smalti__budget *budget; /* NULL: the run is not open */
+    bool borrows_budget; /* it is that of several runs */
     pthread_mutex_t event_lock; /* one event at a time */
     /* Instead of the budget, which is another process's; NULL: budget. With wait or without, as smalti__task_admit and
      * smalti__task_more do. */
@@ -61,7 +62,7 @@ typedef struct smalti__lane {
     void *elsewhere_user;
 } smalti__lane;
 
-/* Checks options (NULL: defaults) and makes the budget; task_count bounds the lanes. */
+/* Checks options (NULL: defaults) and makes the budget; task_count bounds the lanes. SIZE_MAX: not known. */
 smalti_result smalti__run_open(smalti__run *run, const smalti_plan *plan, const smalti_run_options *options,
                                size_t task_count, smalti_error *error);
 void smalti__run_close(smalti__run *run);

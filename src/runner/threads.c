@@ -7,7 +7,7 @@
 /* What the lanes of a run share. */
 struct shared {
     smalti__run *run;
-    smalti__workers workers; /* of a run that has them */
+    smalti_workers *workers; /* of a run that has them */
     size_t next;           /* task to be taken; atomic */
     pthread_mutex_t lock;  /* guards what follows */
     smalti_stats stats;
@@ -29,16 +29,11 @@ static void record(struct shared *shared, size_t index, const smalti_stats *stat
     pthread_mutex_unlock(&shared->lock);
 }
 
-static smalti_result open_lane(struct shared *shared, smalti__lane *lane, smalti__remote **remote, smalti_error *error)
+static smalti_result open_lane(struct shared *shared, smalti__lane *lane, smalti_error *error)
 {
-    *remote = NULL;
     SMALTI__TRY(smalti__lane_open(lane, shared->run, error));
-    if (shared->run->options.at != SMALTI_AT_WORKERS)
-        return SMALTI_OK;
-    *remote = malloc(sizeof **remote);
-    if (!*remote)
-        return smalti__fail_nomem(error, sizeof **remote);
-    smalti__remote_open(*remote, &shared->workers, lane);
+    lane->elsewhere = shared->workers ? smalti__workers_run : NULL;
+    lane->elsewhere_user = shared->workers;
     return SMALTI_OK;
 }
 
@@ -47,9 +42,8 @@ static void *lane_main(void *argument)
     struct shared *shared = argument;
     size_t count = shared->run->plan->job->input_count;
     smalti__lane lane;
-    smalti__remote *remote;
     smalti_error no_lane = {0};
-    smalti_result opened = open_lane(shared, &lane, &remote, &no_lane);
+    smalti_result opened = open_lane(shared, &lane, &no_lane);
     for (;;) {
         size_t index = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
         smalti_stats stats = {.size = sizeof stats, .tasks = 1, .failed = 1};
@@ -59,9 +53,6 @@ static void *lane_main(void *argument)
         smalti_result result = opened < 0 ? opened : smalti__task_run(&lane, index, &stats, &error);
         record(shared, index, &stats, result, &error);
     }
-    if (remote)
-        smalti__remote_close(remote);
-    free(remote);
     smalti__lane_close(&lane);
     return NULL;
 }
@@ -79,38 +70,53 @@ static void run_lanes(struct shared *shared)
         pthread_join(threads[--started], NULL);
 }
 
-smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options *options, smalti_stats *stats,
+/* With a budget of its own, or that of workers that were there before. */
+static smalti_result open_run(smalti__run *run, const smalti_plan *plan, const smalti_run_options *options,
                               smalti_error *error)
 {
-    smalti__run run;
-    SMALTI__TRY(smalti__run_open(&run, plan, options, plan->job->input_count, error));
-    struct shared *shared = calloc(1, sizeof *shared);
-    if (!shared) {
-        smalti__run_close(&run);
-        return smalti__fail_nomem(error, sizeof *shared);
-    }
+    smalti_run_options all = {.size = sizeof all};
+    if (options)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    all.size = sizeof all;
+    return all.workers ? smalti__workers_join(all.workers, run, plan, &all, error)
+                       : smalti__run_open(run, plan, &all, plan->job->input_count, error);
+}
+
+static void run_tasks(struct shared *shared, smalti_stats *stats)
+{
+    const smalti__run *run = shared->run;
     uint64_t start = smalti__now_ns();
-    smalti_result ready =
-        run.options.at == SMALTI_AT_WORKERS ? smalti__workers_open(&shared->workers, &run, error) : SMALTI_OK;
-    if (ready < 0) {
-        free(shared);
-        smalti__run_close(&run);
-        return ready;
-    }
-    shared->run = &run;
     shared->stats.size = sizeof shared->stats;
     pthread_mutex_init(&shared->lock, NULL);
     run_lanes(shared);
     pthread_mutex_destroy(&shared->lock);
     shared->stats.wall_ns = smalti__now_ns() - start;
-    shared->stats.peak_bytes = smalti__budget_peak(run.budget) + run.lanes * run.lane_bytes;
+    shared->stats.peak_bytes = smalti__budget_peak(run->budget) + run->tied_bytes;
     if (stats)
         *stats = shared->stats;
-    smalti_result result = shared->result;
-    if (result < 0 && error)
-        *error = shared->error;
-    if (run.options.at == SMALTI_AT_WORKERS)
-        smalti__workers_close(&shared->workers);
+}
+
+smalti_result smalti_plan_run(const smalti_plan *plan, const smalti_run_options *options, smalti_stats *stats,
+                              smalti_error *error)
+{
+    smalti__run run;
+    smalti_workers workers;
+    SMALTI__TRY(open_run(&run, plan, options, error));
+    struct shared *shared = calloc(1, sizeof *shared);
+    bool makes = run.options.at == SMALTI_AT_WORKERS && !run.options.workers;
+    smalti_result result = shared ? SMALTI_OK : smalti__fail_nomem(error, sizeof *shared);
+    if (result == SMALTI_OK && makes)
+        result = smalti__workers_open(&workers, &run, error);
+    if (result == SMALTI_OK) {
+        shared->run = &run;
+        shared->workers = makes ? &workers : run.options.workers;
+        run_tasks(shared, stats);
+        if (makes)
+            smalti__workers_close(&workers);
+        result = shared->result;
+        if (result < 0 && error)
+            *error = shared->error;
+    }
     free(shared);
     smalti__run_close(&run);
     return result;

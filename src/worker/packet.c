@@ -64,7 +64,8 @@ static bool task_fits(const smalti__packet_task *task, size_t bytes)
     uint32_t formats = 0, files = task->place == SMALTI__PLACE_FILE;
     if (task->output_count > SMALTI__VARIANTS_MAX ||
         bytes != offsetof(smalti__packet_task, outputs) + task->output_count * sizeof *task->outputs ||
-        task->place == SMALTI__PLACE_NOWHERE || task->place >= SMALTI__PLACES || !ends(task->name, sizeof task->name))
+        task->place == SMALTI__PLACE_NOWHERE || task->place >= SMALTI__PLACES || task->has_output > 1 ||
+        task->spare_lanes > 1 || !ends(task->name, sizeof task->name))
         return false;
     while (smalti__encoder_formats[formats])
         formats++;

@@ -53,9 +53,9 @@ typedef struct smalti__packet_error {
 
 typedef struct smalti__packet_start {
     uint32_t kind, version;
-    uint64_t job_bytes, memory_bytes, strip_rows, lane_bytes, blocks_bytes;
-    uint64_t tasks; /* of the run, at most; 0: not known */
-    uint32_t jobs, lanes, spare_lanes, has_output;
+    uint64_t job_bytes, memory_bytes, strip_rows, tied_bytes, blocks_bytes;
+    uint64_t tasks; /* at most; 0: not known */
+    uint32_t jobs, reserved;
 } smalti__packet_start;
 
 /* FILES: as many descriptors, in the order in which the task has use for them. */
@@ -75,6 +75,7 @@ enum { SMALTI__PLACE_NOWHERE, SMALTI__PLACE_FILE, SMALTI__PLACE_BLOCK, SMALTI__P
 
 typedef struct smalti__packet_task {
     uint32_t kind, output_count;
+    uint32_t has_output, spare_lanes; /* of the run: 0 or 1 */
     uint32_t place, file_count; /* of the input; and of FILES, of which it is the first if it is one */
     smalti__block_ref block; /* the input, if it is in one */
     char name[SMALTI__PACKET_NAME];

@@ -15,32 +15,6 @@ enum {
     GRACE_MS = 1000 /* for a worker to end a task that is over its time by itself */
 };
 
-/* ---- The job ---- */
-
-smalti_result smalti__workers_open(smalti__workers *workers, smalti__run *run, smalti_error *error)
-{
-    SMALTI__CLEANUP_FREE char *json = NULL;
-    *workers = (smalti__workers){.run = run, .job = -1};
-    if (!run->plan->asked)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "only a plan that is made of a job can run at workers");
-    SMALTI__TRY(smalti_job_print(run->plan->asked, &json, error));
-    workers->job_bytes = strlen(json);
-    workers->job = memfd_create("smalti-job", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (workers->job >= 0 && smalti__write_all(workers->job, json, workers->job_bytes) &&
-        !fcntl(workers->job, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
-        return SMALTI_OK;
-    int failed = errno;
-    smalti__workers_close(workers);
-    return smalti__fail_errno(error, failed, "the job cannot be handed to workers");
-}
-
-void smalti__workers_close(smalti__workers *workers)
-{
-    if (workers->job >= 0)
-        close(workers->job);
-    workers->job = -1;
-}
-
 /* ---- The descriptors of a task ---- */
 
 /* What is no file of its own: bytes in memory, and the rest of a file that was begun. */
@@ -112,6 +86,8 @@ static smalti_result open_input(smalti__remote *remote, const smalti__task *task
     smalti__packet_task *packet = &remote->packet;
     memset(packet, 0, offsetof(smalti__packet_task, outputs));
     packet->kind = SMALTI__PACKET_TASK;
+    packet->has_output = task->lane->run->plan->has_output;
+    packet->spare_lanes = task->lane->run->spare_lanes;
     smalti__packet_name(packet->name, task->name);
     *fd = -1;
     *owned = *again = true;
@@ -255,12 +231,13 @@ static outcome run_once(smalti__remote *remote, smalti__task *task, const smalti
     return came;
 }
 
-static smalti_result run_elsewhere(void *user, smalti__task *task, const smalti__encoder_format **formats,
-                                   smalti_error *error)
+smalti_result smalti__workers_run(void *user, smalti__task *task, const smalti__encoder_format **formats,
+                                  smalti_error *error)
 {
-    smalti__remote *remote = user;
     smalti_error own = {0};
+    smalti__remote *remote;
     smalti_result result = SMALTI_OK;
+    SMALTI__TRY(smalti__workers_take(user, task, &remote, error));
     for (int attempt = 1;; attempt++) {
         char end[SMALTI__PROCESS_END] = "";
         bool again = true;
@@ -278,22 +255,8 @@ static smalti_result run_elsewhere(void *user, smalti__task *task, const smalti_
             break;
         }
     }
+    smalti__workers_give(remote);
     if (result < 0 && error)
         *error = own;
     return result;
-}
-
-void smalti__remote_open(smalti__remote *remote, smalti__workers *workers, smalti__lane *lane)
-{
-    memset(remote, 0, sizeof *remote);
-    remote->workers = workers;
-    remote->process.watch = remote->process.socket = remote->blocks.socket = -1;
-    lane->elsewhere = run_elsewhere;
-    lane->elsewhere_user = remote;
-}
-
-void smalti__remote_close(smalti__remote *remote)
-{
-    smalti__remote_end(remote, NULL);
-    smalti__remote_forget(remote);
 }

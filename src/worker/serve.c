@@ -76,7 +76,6 @@ static smalti_result make_plan(worker *self, const smalti__packet_start *start, 
     smalti_result result = smalti_plan_new(job, &self->plan, error);
     smalti_job_free(job);
     SMALTI__TRY(result);
-    self->plan->has_output = start->has_output;
     /* no library can be loaded later; one that is missing is told when it is needed */
     const smalti__avif_library *avif;
     const smalti__tiff_library *tiff;
@@ -132,9 +131,8 @@ static smalti_result open_lane(worker *self, const smalti__packet_start *start, 
                     .cancel = &self->cancel,
                     .event = tell_event,
                     .user = self},
-        .lanes = start->lanes,
-        .spare_lanes = start->spare_lanes,
-        .lane_bytes = start->lane_bytes,
+        .lanes = 1,
+        .tied_bytes = start->tied_bytes,
         .blocks_bytes = start->blocks_bytes,
         .need = ask_for_memory,
         .need_user = self,
@@ -344,7 +342,9 @@ static void run_task(worker *self, const int *descriptors)
     job.inputs = &input;
     job.input_count = 1;
     view.job = &job;
+    view.has_output = self->in.packet.task.has_output;
     self->run.plan = &view;
+    self->run.spare_lanes = self->in.packet.task.spare_lanes;
     smalti__task_set_stop(&task);
     smalti_result result = open_input(self, descriptors[0], &input, &error);
     if (result == SMALTI_OK)

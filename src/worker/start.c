@@ -45,6 +45,7 @@ void smalti__remote_end(smalti__remote *remote, char end[SMALTI__PROCESS_END])
     if (!remote->process.id)
         return;
     smalti__process_end(&remote->process, end);
+    remote->ready = false;
     smalti__channel_close(&remote->channel);
     smalti__blocks_close(&remote->blocks);
     if (remote->blocks.socket >= 0)
@@ -74,7 +75,7 @@ static void back_off(const smalti__remote *remote)
 /* One that is dead already is noticed by whoever waits for its answer. */
 static void send_start(smalti__remote *remote, const smalti__channel_parts *parts, int blocks)
 {
-    const smalti__workers *workers = remote->workers;
+    const smalti_workers *workers = remote->workers;
     const smalti__run *run = workers->run;
     const smalti__packet_start start = {
         .kind = SMALTI__PACKET_START,
@@ -82,13 +83,10 @@ static void send_start(smalti__remote *remote, const smalti__channel_parts *part
         .job_bytes = workers->job_bytes,
         .memory_bytes = run->options.memory_bytes,
         .strip_rows = run->options.strip_rows,
-        .lane_bytes = run->lane_bytes,
+        .tied_bytes = run->tied_bytes,
         .blocks_bytes = run->blocks_bytes,
-        .tasks = run->plan->job->input_count,
+        .tasks = run == &workers->own ? 0 : run->plan->job->input_count,
         .jobs = run->options.jobs,
-        .lanes = run->lanes,
-        .spare_lanes = run->spare_lanes,
-        .has_output = run->plan->has_output,
     };
     const int descriptors[SMALTI__START_DESCRIPTORS] = {
         [SMALTI__START_JOB] = workers->job, [SMALTI__START_MEMORY] = parts->memory,
@@ -116,48 +114,42 @@ static smalti_result greet(smalti__remote *remote, smalti_error *error)
     return result;
 }
 
-/* In force or not: an error where it must be, else a warning, once in the run. */
-static smalti_result check_jail(smalti__remote *remote, smalti__task *task, smalti_error *error)
+smalti_result smalti__remote_begin(smalti__remote *remote, smalti_error *error)
 {
-    smalti__workers *workers = remote->workers;
-    smalti__jail_state state;
-    smalti_error missing;
-    memcpy(state.failed, remote->in.packet.ready.failed, sizeof state.failed);
-    if (smalti__jail_require(&state, &missing) == SMALTI_OK)
-        return SMALTI_OK;
-    if (workers->run->options.require_jail)
-        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s", missing.message);
-    if (!__atomic_exchange_n(&workers->told, true, __ATOMIC_RELAXED))
-        smalti__task_warn(task, missing.message);
-    return SMALTI_OK;
+    SMALTI__TRY(smalti__workers_spawn(remote, error));
+    smalti_result result = greet(remote, error);
+    if (result < 0)
+        smalti__remote_end(remote, NULL);
+    return result;
 }
 
-/* *died: it may be tried again. */
-static smalti_result start_once(smalti__remote *remote, smalti__task *task, bool *died, smalti_error *error)
+/* What it says first. *died: another may be tried. */
+static smalti_result await_ready(smalti__remote *remote, const smalti__task *task, bool *died, smalti_error *error)
 {
-    const char *program = remote->workers->run->options.worker_program;
-    char end[SMALTI__PROCESS_END];
-    *died = false;
-    SMALTI__TRY(smalti__process_start(program ? program : "smalti", &remote->process, error));
-    smalti_result result = greet(remote, error);
+    const smalti_workers *workers = remote->workers;
+    smalti_result result = SMALTI_OK;
     smalti__heard heard = SMALTI__HEARD_NOTHING;
+    char end[SMALTI__PROCESS_END];
     for (int waited = 0; result == SMALTI_OK && heard == SMALTI__HEARD_NOTHING; waited += LOOK_MS) {
         heard = smalti__remote_hear(remote, LOOK_MS);
-        result = smalti__stop_check(&task->stop, error);
+        result = smalti__stop_check(task ? &task->stop : NULL, error);
         if (heard == SMALTI__HEARD_NOTHING && result == SMALTI_OK && waited > START_MS)
             result = smalti__fail(error, SMALTI_E_PEER, "a worker did not start within %d seconds", START_MS / 1000);
     }
-    if (result == SMALTI_OK && heard == SMALTI__HEARD_END) {
+    *died = result == SMALTI_OK && heard == SMALTI__HEARD_END;
+    if (*died) {
         smalti__remote_end(remote, end);
-        *died = true;
         return smalti__fail(error, SMALTI_E_PEER, "a worker %s when it was started", end);
     }
     if (result == SMALTI_OK && (heard != SMALTI__HEARD_PACKET || remote->in.packet.kind != SMALTI__PACKET_READY))
-        result = smalti__fail(error, SMALTI_E_PEER, "%s is no worker", SMALTI__SHOWN(program ? program : "smalti"));
+        result = smalti__fail(error, SMALTI_E_PEER, "%s is no worker", SMALTI__SHOWN(workers->program));
     if (result == SMALTI_OK)
         result = smalti__remote_error(&remote->in.packet.ready.error, error);
-    if (result == SMALTI_OK)
-        result = check_jail(remote, task, error);
+    if (result == SMALTI_OK) {
+        memcpy(remote->jail.failed, remote->in.packet.ready.failed, sizeof remote->jail.failed);
+        result = workers->run->options.require_jail ? smalti__jail_require(&remote->jail, error) : SMALTI_OK;
+    }
+    remote->ready = result == SMALTI_OK;
     if (result < 0)
         smalti__remote_end(remote, NULL);
     return result;
@@ -165,15 +157,25 @@ static smalti_result start_once(smalti__remote *remote, smalti__task *task, bool
 
 smalti_result smalti__remote_start(smalti__remote *remote, smalti__task *task, smalti_error *error)
 {
-    for (int attempt = 1; !remote->process.id; attempt++) {
-        bool died;
-        back_off(remote);
-        smalti_result result = start_once(remote, task, &died, error);
+    smalti_error missing;
+    for (int attempt = 1; !remote->ready; attempt++) {
+        bool died = false;
+        smalti_result result = SMALTI_OK;
+        if (!remote->process.id) {
+            back_off(remote);
+            result = smalti__remote_begin(remote, error);
+        }
+        if (result == SMALTI_OK)
+            result = await_ready(remote, task, &died, error);
         remote->deaths += died;
         if (result < 0 && (!died || attempt == STARTS)) {
-            smalti__error_name(error, task->name);
+            if (task)
+                smalti__error_name(error, task->name);
             return result;
         }
     }
+    if (task && smalti__jail_require(&remote->jail, &missing) < 0 &&
+        !__atomic_exchange_n(&remote->workers->told, true, __ATOMIC_RELAXED))
+        smalti__task_warn(task, missing.message);
     return SMALTI_OK;
 }

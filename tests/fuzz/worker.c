@@ -177,14 +177,14 @@ static void run_hears(fuzz_script *script)
         .size = sizeof options, .jobs = 1, .memory_bytes = 64 << 20, .event = look_at_event};
     smalti__run run;
     smalti__lane lane;
-    smalti__workers workers = {.run = &run, .job = -1};
     smalti_stats stats = {.size = sizeof stats};
     smalti__channel worker;
     smalti__channel_parts parts;
     int lent, ends[2], files[2];
     require(smalti__run_open(&run, one_plan(), &options, 1, NULL) == SMALTI_OK);
     require(smalti__lane_open(&lane, &run, NULL) == SMALTI_OK);
-    smalti__remote_open(&remote, &workers, &lane);
+    memset(&remote, 0, sizeof remote);
+    remote.process.watch = -1;
     require(smalti__channel_make(SMALTI__PACKET_SLOTS, &remote.channel, &parts, NULL) == SMALTI_OK);
     require(smalti__channel_open(parts, &worker, NULL) == SMALTI_OK);
     require(smalti__pass_pair(ends, NULL) == SMALTI_OK && smalti__pass_pair(files, NULL) == SMALTI_OK);
