@@ -43,8 +43,9 @@ SMALTI_API smalti_result smalti_jail_probe(smalti_jail_report *report, smalti_er
  * workers; strip_rows, worker_program (copied) and require_jail hold for all runs; the rest is not looked at. plan is
  * borrowed until smalti_workers_free.
  *
- * *workers is owned on success, when all of them are ready. They share no memory with each other, but one that was taken
- * over by an image can spoil the outputs of those it gets later: give images of different owners different workers.
+ * *workers is owned on success, when all of them are ready and have done a tiny task for themselves. They share no memory
+ * with each other, but one that was taken over by an image can spoil the outputs of those it gets later: give images of
+ * different owners different workers.
  * Errors: UNSUPPORTED (the plan is not made of a job; require_jail), IO (no process can be started), PEER (the program is no
  * worker), NOMEM, INVALID_RANGE (jobs), and what the job's own checks say in the worker.
  */

@@ -13,6 +13,15 @@
 #define SMALTI__PRINTF(format_index, first_index) __attribute__((__format__(__printf__, format_index, first_index)))
 #define SMALTI__COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* Whether a sanitizer's own memory and calls are beside those of the program. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SMALTI__SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SMALTI__SANITIZED 1
+#endif
+#endif
+
 /* Fill in *error (unless NULL) and return code. The message has no full stop and no line break; input bytes that stand in
  * it are escaped by the caller (smalti__printable). */
 smalti_result smalti__fail(smalti_error *error, smalti_result code, const char *format, ...) SMALTI__PRINTF(3, 4);

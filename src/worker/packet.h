@@ -55,7 +55,7 @@ typedef struct smalti__packet_start {
     uint32_t kind, version;
     uint64_t job_bytes, memory_bytes, strip_rows, tied_bytes, blocks_bytes;
     uint64_t tasks; /* at most; 0: not known */
-    uint32_t jobs, reserved;
+    uint32_t jobs, warm; /* whether there is time before the first task */
 } smalti__packet_start;
 
 /* FILES: as many descriptors, in the order in which the task has use for them. */

@@ -17,7 +17,7 @@ enum { SERVED = 3, DYING_MS = 200 };
 extern char **environ;
 
 /* What a sanitizer says is worth seeing; anything else a jailed process might say is not. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SMALTI__SANITIZED
 enum { QUIET = 2 };
 #else
 enum { QUIET = 3 };

@@ -2,6 +2,7 @@
  * The worker's end: gets a job, makes its plan, enters the jail, and then runs one task after the other on descriptors that
  * it is given. */
 #include "worker/packet.h"
+#include "worker/warm.h"
 
 #include <errno.h>
 #include <math.h>
@@ -154,7 +155,7 @@ static void enter_jail(const worker *self, const smalti__packet_start *start, sm
     smalti__jail jail = {
         .keep = keep,
         .keep_count = SMALTI__COUNT(keep),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* whose shadow would count */
+#ifndef SMALTI__SANITIZED /* whose shadow would count */
         .memory_bytes = self->run.options.memory_bytes + ((uint64_t)OVERHEAD_MIB << 20),
 #endif
         .descriptors = JAIL_DESCRIPTORS,
@@ -394,6 +395,8 @@ static smalti_result begin(worker *self, smalti_error *error)
         result = open_lane(self, &start, error);
     if (result == SMALTI_OK)
         enter_jail(self, &start, &ready);
+    if (result == SMALTI_OK && start.warm)
+        smalti__warm_up(&self->lane);
     smalti__packet_error_set(&ready.error, result, error);
     say(self, &ready, sizeof ready);
     return result;

@@ -87,6 +87,7 @@ static void send_start(smalti__remote *remote, const smalti__channel_parts *part
         .blocks_bytes = run->blocks_bytes,
         .tasks = run == &workers->own ? 0 : run->plan->job->input_count,
         .jobs = run->options.jobs,
+        .warm = run == &workers->own,
     };
     const int descriptors[SMALTI__START_DESCRIPTORS] = {
         [SMALTI__START_JOB] = workers->job, [SMALTI__START_MEMORY] = parts->memory,

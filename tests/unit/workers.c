@@ -356,7 +356,7 @@ TEST("a decoder that crashes, leaves, lies or eats memory takes down its own tas
 
 TEST("memory ends for a worker where the run's budget does")
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SMALTI__SANITIZED
     TEST_SKIP("a sanitizer's memory cannot be limited");
 #endif
     static seen self;
