@@ -48,24 +48,23 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Walks the chunks from the tables on. Where there is none it goes on at the next place that a table named rightly. */
+/* Walks the chunks from the tables on. Where there is none it goes on at the next place that a table named rightly; what
+ * looks like a chunk and reaches beyond that place is none. */
 static void walk(const smalti_exr *exr, uint64_t *known, uint64_t known_count, smalti_exr_repair *repair)
 {
     uint64_t position = exr->header.tables_end, index, end, next = 0;
     while (position < exr->header.file_bytes) {
-        if (chunk_at(exr, position, &index, &end)) {
-            if (!exr->extents[index].begin) {
-                exr->extents[index] = (smalti__exr_extent){.begin = position, .end = end};
-                repair->found++;
-            }
-            position = end;
-            continue;
-        }
         while (next < known_count && known[next] <= position)
             next++;
-        if (next == known_count)
+        bool there = chunk_at(exr, position, &index, &end), listed = there && exr->extents[index].begin;
+        if (there && !listed && (next == known_count || end <= known[next])) {
+            exr->extents[index] = (smalti__exr_extent){.begin = position, .end = end};
+            repair->found++;
+            listed = true;
+        }
+        if (!listed && next == known_count)
             return;
-        position = known[next];
+        position = listed ? end : known[next];
     }
 }
 
