@@ -4,6 +4,18 @@
 
 #include <dlfcn.h>
 
+static bool sealed, missed; /* atomic */
+
+void smalti__library_seal(void)
+{
+    __atomic_store_n(&sealed, true, __ATOMIC_RELAXED);
+}
+
+bool smalti__library_missed(void)
+{
+    return __atomic_load_n(&missed, __ATOMIC_RELAXED);
+}
+
 static smalti_result fail(const char *soname, smalti_error *error)
 {
     char shown[SMALTI__MESSAGE_PART];
@@ -16,6 +28,10 @@ static smalti_result fail(const char *soname, smalti_error *error)
 smalti_result smalti__library_load(const char *soname, const char *const *names, smalti__library_function *functions,
                                    size_t count, smalti_error *error)
 {
+    if (__atomic_load_n(&sealed, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&missed, true, __ATOMIC_RELAXED);
+        return smalti__fail(error, SMALTI_E_UNSUPPORTED, "%s cannot be loaded in a jail", soname);
+    }
     void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return fail(soname, error);

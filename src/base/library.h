@@ -13,4 +13,9 @@ typedef void (*smalti__library_function)(void);
 smalti_result smalti__library_load(const char *soname, const char *const *names, smalti__library_function *functions,
                                    size_t count, smalti_error *error);
 
+/* In a jail no more can be loaded: from now on each attempt fails at once. */
+void smalti__library_seal(void);
+/* Whether there was one since then. */
+bool smalti__library_missed(void);
+
 #endif

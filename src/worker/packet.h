@@ -56,6 +56,7 @@ typedef struct smalti__packet_start {
     uint64_t job_bytes, memory_bytes, strip_rows, tied_bytes, blocks_bytes;
     uint64_t tasks; /* at most; 0: not known */
     uint32_t jobs, warm; /* whether there is time before the first task */
+    uint32_t libraries, reserved; /* whether to load those that only some formats need */
 } smalti__packet_start;
 
 /* FILES: as many descriptors, in the order in which the task has use for them. */
@@ -122,7 +123,7 @@ enum { SMALTI__SOURCE_NONE, SMALTI__SOURCE_READ, SMALTI__SOURCE_MAPPED };
 
 typedef struct smalti__packet_reply {
     uint32_t kind, source;
-    uint32_t output_count, reserved;
+    uint32_t output_count, missed; /* whether the task had need of a library that was not loaded */
     smalti__packet_error error;
     smalti_stats stats;
     smalti__packet_info info; /* format "": not known */

@@ -121,6 +121,27 @@ static void free_parts(smalti_workers *workers)
     free(workers->idle);
 }
 
+/* libavif and libtiff, with what they depend on, take half of a worker's start. Names are a guess: a worker that misses them
+ * says so, and another does the task. */
+static bool want_libraries(const smalti_plan *plan)
+{
+    static const char *const formats[] = {"avif", "tiff"}, *const ends[] = {".avif", ".avifs", ".heif", ".tif",
+                                                                            ".tiff"};
+    if (plan->smallest)
+        return true;
+    for (size_t v = 0; v < plan->variant_count; v++)
+        for (size_t i = 0; plan->variants[v].format && i < SMALTI__COUNT(formats); i++)
+            if (!strcmp(plan->variants[v].format->name, formats[i]))
+                return true;
+    for (size_t i = 0; i < plan->job->input_count; i++) {
+        const char *end = strrchr(plan->job->inputs[i].path, '.');
+        for (size_t k = 0; end && k < SMALTI__COUNT(ends); k++)
+            if (!strcasecmp(end, ends[k]))
+                return true;
+    }
+    return false;
+}
+
 smalti_result smalti__workers_open(smalti_workers *workers, const smalti__run *run, smalti_error *error)
 {
     pthread_condattr_t attributes;
@@ -131,6 +152,7 @@ smalti_result smalti__workers_open(smalti_workers *workers, const smalti__run *r
     workers->idle = NULL;
     workers->wanted = NULL;
     workers->told = workers->ending = false;
+    workers->libraries = run == &workers->own || want_libraries(run->plan);
     workers->job = -1;
     workers->idle_count = 0;
     workers->count = run->lanes;

@@ -148,7 +148,27 @@ static smalti_result open_outputs(smalti__remote *remote, smalti__task *task, co
 
 /* ---- The wait ---- */
 
-typedef enum outcome { ANSWERED, STOPPED, DIED } outcome;
+typedef enum outcome { ANSWERED, STOPPED, DIED, MISSED } outcome; /* MISSED: it would need libraries */
+
+/* Its worker, and those that are started from now on, have the libraries. */
+static void demand_libraries(smalti__remote *remote)
+{
+    __atomic_store_n(&remote->workers->libraries, true, __ATOMIC_RELAXED);
+    if (!remote->libraries)
+        smalti__remote_end(remote, NULL);
+}
+
+/* Whether an input is one that may not be there a second time. */
+static bool read_once(const smalti__input *input)
+{
+    struct stat status;
+    if (input->data || input->image)
+        return false;
+    if (input->fd < 0 && !strcmp(input->path, "-"))
+        return true;
+    int failed = input->fd >= 0 ? fstat(input->fd, &status) : stat(input->path, &status);
+    return !failed && !S_ISREG(status.st_mode);
+}
 
 /* end: how the worker died. */
 static outcome await(smalti__remote *remote, smalti__task *task, char end[SMALTI__PROCESS_END], smalti_error *error)
@@ -222,6 +242,10 @@ static outcome run_once(smalti__remote *remote, smalti__task *task, const smalti
         smalti__remote_end(remote, end);
     else
         came = await(remote, task, end, error);
+    if (came == ANSWERED && remote->in.packet.reply.missed && !remote->libraries) {
+        demand_libraries(remote);
+        return MISSED;
+    }
     if (came == ANSWERED)
         *result = smalti__remote_accept(remote, task, formats, error);
     else if (came == STOPPED)
@@ -238,14 +262,20 @@ smalti_result smalti__workers_run(void *user, smalti__task *task, const smalti__
     smalti__remote *remote;
     smalti_result result = SMALTI_OK;
     SMALTI__TRY(smalti__workers_take(user, task, &remote, error));
+    if (!remote->libraries && read_once(&task->lane->run->plan->job->inputs[task->index]))
+        demand_libraries(remote);
     for (int attempt = 1;; attempt++) {
         char end[SMALTI__PROCESS_END] = "";
         bool again = true;
         reset(task);
         outcome came = run_once(remote, task, formats, &again, end, &result, &own);
         smalti__remote_forget(remote);
-        if (came == ANSWERED)
+        if (came == ANSWERED || came == MISSED)
             remote->deaths = 0;
+        if (came == MISSED) { /* once at most: the next has them */
+            attempt--;
+            continue;
+        }
         if (came != DIED)
             break;
         remote->deaths++;

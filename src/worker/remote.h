@@ -13,6 +13,7 @@ typedef struct smalti__remote {
     smalti_workers *workers;
     smalti__process process;
     bool ready; /* the process is */
+    bool libraries; /* it was told to load them */
     smalti__jail_state jail; /* that it is in, then */
     smalti__channel channel; /* with it, while it lives */
     smalti__packet_in in; /* what it says */
@@ -44,6 +45,7 @@ struct smalti_workers {
     int job; /* the same, sealed */
     uint64_t job_bytes;
     bool told; /* that the jail is not complete; atomic */
+    bool libraries; /* workers that are started load those that only some formats need; atomic */
     uint32_t count;
     smalti__remote *remotes; /* owned */
     pthread_t starter; /* a process dies with the thread that started it: this one is there as long as they are */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "decode/avif_library.h"
 #include "decode/tiff_library.h"
 
@@ -77,7 +78,9 @@ static smalti_result make_plan(worker *self, const smalti__packet_start *start, 
     smalti_result result = smalti_plan_new(job, &self->plan, error);
     smalti_job_free(job);
     SMALTI__TRY(result);
-    /* no library can be loaded later; one that is missing is told when it is needed */
+    if (!start->libraries)
+        return SMALTI_OK;
+    /* none can be loaded later; one that is missing is told when it is needed */
     const smalti__avif_library *avif;
     const smalti__tiff_library *tiff;
     smalti_error missing;
@@ -161,6 +164,7 @@ static void enter_jail(const worker *self, const smalti__packet_start *start, sm
         .descriptors = JAIL_DESCRIPTORS,
     };
     smalti__jail_bound(&jail, self->plan, start->tasks);
+    smalti__library_seal();
     smalti__jail_enter(&jail, &state);
     memcpy(ready->failed, state.failed, sizeof ready->failed);
 }
@@ -234,6 +238,7 @@ static void reply(worker *self, const smalti__task *task, smalti_result result, 
     smalti__packet_reply packet;
     memset(&packet, 0, sizeof packet);
     packet.kind = SMALTI__PACKET_REPLY;
+    packet.missed = smalti__library_missed();
     packet.source = !task->source_kind                         ? SMALTI__SOURCE_NONE
                     : strcmp(task->source_kind, "mapped") == 0 ? SMALTI__SOURCE_MAPPED
                                                                : SMALTI__SOURCE_READ;

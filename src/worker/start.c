@@ -77,6 +77,7 @@ static void send_start(smalti__remote *remote, const smalti__channel_parts *part
 {
     const smalti_workers *workers = remote->workers;
     const smalti__run *run = workers->run;
+    remote->libraries = __atomic_load_n(&workers->libraries, __ATOMIC_RELAXED);
     const smalti__packet_start start = {
         .kind = SMALTI__PACKET_START,
         .version = SMALTI__PACKET_VERSION,
@@ -88,6 +89,7 @@ static void send_start(smalti__remote *remote, const smalti__channel_parts *part
         .tasks = run == &workers->own ? 0 : run->plan->job->input_count,
         .jobs = run->options.jobs,
         .warm = run == &workers->own,
+        .libraries = remote->libraries,
     };
     const int descriptors[SMALTI__START_DESCRIPTORS] = {
         [SMALTI__START_JOB] = workers->job, [SMALTI__START_MEMORY] = parts->memory,

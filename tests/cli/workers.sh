@@ -22,6 +22,32 @@ test_pipes() {
     cmp threads.tif shifted.tif
 }
 
+# a worker that was started without the libraries of AVIF and TIFF makes way for one with them, whatever files are called
+test_libraries() {
+    local way
+    "$mkimage" make a.png 300 200
+    "$smalti" run a.png --resize 64 -o b.avif
+    "$smalti" run a.png --resize 64 -o c.tif
+    mkdir in
+    for way in 1 2 3; do
+        cp a.png "in/$way-a.png"
+        cp b.avif "in/$way-b.png"
+        cp c.tif "in/$way-c.jpg"
+    done
+    run 0 "$smalti" run in --format png -o threads -j 2
+    run 0 "$smalti" run in --format png -o workers -j 2 --at workers
+    equal "$(ls workers | wc -l)" 9
+    diff -r threads workers
+    run 0 "$smalti" run in/1-b.png -k invert -o own.png --at workers
+    cat b.avif | "$smalti" run - --format png -o - --at workers >pipe.png
+    cat b.avif | "$smalti" run - --format png -o - >expected.png
+    cmp pipe.png expected.png
+    mkfifo later.png
+    cat b.avif >later.png &
+    run 0 "$smalti" run later.png a.png --format png -o fifo --at workers -j 1
+    cmp fifo/later.png expected.png
+}
+
 # errors are the same at workers, and so is what is left behind
 test_errors() {
     "$mkimage" make a.png 40 30
