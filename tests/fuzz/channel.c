@@ -3,29 +3,13 @@
  * is, else 24 bytes of it follow. Then operations, each a byte and its operands. */
 #include "worker/channel.h"
 
+#include "fuzz_script.h"
+
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SLOTS = 4, WORDS_AT = 128, PARENT_WORDS = 3, MESSAGES_AT = 1024 };
-
-typedef struct fuzz_script {
-    const uint8_t *at, *end;
-} fuzz_script;
-
-static uint32_t take(fuzz_script *script, size_t bytes)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < bytes; i++)
-        value |= (script->at < script->end ? (uint32_t)*script->at++ : 0) << 8 * i;
-    return value;
-}
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* What the parent does to the memory. */
 static void interfere(const smalti__channel *worker, fuzz_script *script, uint32_t how)

@@ -8,28 +8,11 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "fuzz_script.h"
 #include "worker/pass.h"
 #include "worker/remote.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct fuzz_script {
-    const uint8_t *at, *end;
-} fuzz_script;
-
-static uint32_t take(fuzz_script *script, size_t bytes)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < bytes; i++)
-        value |= (script->at < script->end ? (uint32_t)*script->at++ : 0) << 8 * i;
-    return value;
-}
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void send(smalti__channel *channel, const smalti__message *message)
 {
