@@ -121,8 +121,36 @@ static smalti_result add_kernel(smalti_job *job, const char *text, smalti_error 
     return result;
 }
 
-static smalti_result add_step(smalti_job *job, const cli_setting *setting, smalti_error *error)
+/* A curve with its parameters behind a colon, and those that are options of their own. */
+static smalti_result add_tonemap(smalti_job *job, const cli_arguments *arguments, const char *curve,
+                                 smalti_error *error)
 {
+    static const char *const names[] = {"exposure", "transfer"};
+    char text[512];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", curve);
+    char before = strchr(curve, ':') ? ',' : ':';
+    for (size_t i = 0; i < CLI_COUNT(names); i++) {
+        const char *value = cli_text(arguments, names[i], NULL);
+        if (!value || used >= sizeof text)
+            continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%c%s=%s", before, names[i], value);
+        before = ',';
+    }
+    if (used >= sizeof text)
+        return cli_fail(error, SMALTI_E_INVALID, "the parameters of --tonemap are too long");
+    return smalti_job_step_add(job, "tonemap", text, error);
+}
+
+static smalti_result add_step(smalti_job *job, const cli_arguments *arguments, const cli_setting *setting,
+                              smalti_error *error)
+{
+    const char *name = setting->option->name;
+    if (!strcmp(name, "tonemap"))
+        return add_tonemap(job, arguments, setting->text, error);
+    /* without a curve they are a step of their own */
+    if (!cli_given(arguments, "tonemap") &&
+        (!strcmp(name, "exposure") || (!strcmp(name, "transfer") && !cli_given(arguments, "exposure"))))
+        return add_tonemap(job, arguments, "none", error);
     if (setting->option->kind == CLI_KERNEL)
         return add_kernel(job, setting->text, error);
     return setting->option->step ? smalti_job_step_add(job, setting->option->step, setting->text, error) : SMALTI_OK;
@@ -240,7 +268,7 @@ static smalti_result make_job(const cli_arguments *arguments, smalti_job **job, 
     if (result == SMALTI_OK)
         result = add_inputs(*job, arguments, error);
     for (size_t i = 0; result == SMALTI_OK && i < arguments->setting_count; i++)
-        result = add_step(*job, &arguments->settings[i], error);
+        result = add_step(*job, arguments, &arguments->settings[i], error);
     if (result == SMALTI_OK)
         result = set_keys(*job, arguments, error);
     const char *output = cli_text(arguments, "output", NULL);

@@ -194,6 +194,16 @@ const cli_option cli_run_options[] = {
      .summary = "linear light (EXR) to what a screen shows: none|aces|filmic|reinhard; behind a colon :exposure=1.5, "
                 "transfer=srgb|linear|gamma, gamma=2.4. Without it light is cut off at 1 and encoded as sRGB where the "
                 "output has samples of integers"},
+    {.name = "exposure",
+     .kind = CLI_TEXT,
+     .placeholder = "STOPS",
+     .summary = "brighter (or, below 0, darker) linear light, before --tonemap folds in its highlights; alone with "
+                "--tonemap none"},
+    {.name = "transfer",
+     .kind = CLI_CHOICE,
+     .placeholder = "FUNCTION",
+     .choices = "srgb|linear|gamma",
+     .summary = "how --tonemap encodes what it makes (default srgb)"},
     {.name = "lut",
      .repeat = true,
      .step = "lut",

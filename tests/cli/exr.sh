@@ -281,6 +281,23 @@ test_run_pictures() {
     has err "counts of samples"
 }
 
+# exposure and transfer are options too, with a curve or without
+test_exposure() {
+    "$mkimage" make a.png 64 48
+    run 0 "$smalti" run a.png -o a.exr
+    run 0 "$smalti" run a.exr --tonemap aces:exposure=1.5,transfer=linear --format png -o expected
+    run 0 "$smalti" run a.exr --exposure 1.5 --transfer linear --tonemap aces --format png -o options
+    cmp expected/a.png options/a.png
+    run 0 "$smalti" run a.exr --tonemap none:exposure=-2 --format png -o darker
+    run 0 "$smalti" run a.exr --exposure -2 --format png -o alone
+    cmp darker/a.png alone/a.png
+    run 0 "$smalti" run a.exr --exposure -3 --format png -o more
+    equal "$(cmp -s darker/a.png more/a.png && echo same)" ""
+    run 2 "$smalti" run a.exr --exposure much --format png -o no
+    has err "exposure" "much"
+    run 2 "$smalti" run a.exr --tonemap aces:exposure=1 --exposure 2 --format png -o no
+}
+
 # bench exr makes a set, and measures every level of it
 test_bench() {
     run 0 "$smalti" bench exr set --make small --count 12 --rounds 1 --no-peers --json --page page.html
