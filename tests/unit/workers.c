@@ -11,22 +11,11 @@
 
 #include "test.h"
 #include "files.h"
-#include "no_landlock.h"
+#include "own_worker.h"
 #include "decode/decode.h"
 #include "worker/packet.h"
 
 static smalti_error error;
-
-/* Before tests exist: this process may have been started as a worker. */
-__attribute__((constructor)) static void serve(int argc, char **argv)
-{
-    if (argc != 4 || strcmp(argv[1], "worker") || strcmp(argv[2], "--serve"))
-        return;
-    smalti_error why;
-    if (getenv("SMALTI_TEST_NO_LANDLOCK"))
-        without_landlock();
-    _exit(smalti_worker_serve(atoi(argv[3]), &why) < 0 ? 99 : 0);
-}
 
 /* ---- A decoder that misbehaves, by the letter behind its magic ---- */
 

@@ -10,18 +10,10 @@
 
 #include "test.h"
 #include "files.h"
+#include "own_worker.h"
 #include "base/base.h"
 
 static smalti_error error;
-
-/* Before tests exist: this process may have been started as a worker. */
-__attribute__((constructor)) static void serve(int argc, char **argv)
-{
-    if (argc != 4 || strcmp(argv[1], "worker") || strcmp(argv[2], "--serve"))
-        return;
-    smalti_error why;
-    _exit(smalti_worker_serve(atoi(argv[3]), &why) < 0 ? 99 : 0);
-}
 
 static smalti_plan *format_plan(const char *width, const char *format)
 {
